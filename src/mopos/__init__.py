@@ -1,0 +1,1 @@
+"""MoPos: a self-hosted internet payment gateway."""

@@ -1,0 +1,28 @@
+"""Time comes in by the front door: whoever needs the time asks a `Clock`, and tests and the demo bring their own.
+
+Inside the house every moment is an aware `datetime` in UTC. Tehran and the Jalali calendar appear only where text is
+made (the invoice, `PayRep`'s `Dat`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from persiantools.jdatetime import JalaliDateTime
+
+Clock = Callable[[], datetime]
+
+TEHRAN = ZoneInfo("Asia/Tehran")
+
+
+def system_clock() -> datetime:
+    """The machine's time, in UTC."""
+    return datetime.now(UTC)
+
+
+def jalali(moment: datetime) -> str:
+    """`1403/07/25 14:03:59`: the Jalali date and time of Tehran, Latin digits: `PayRep`'s `Dat` (guide section 4)."""
+    local = JalaliDateTime.to_jalali(moment.astimezone(TEHRAN))
+    return local.strftime("%Y/%m/%d %H:%M:%S", locale="en")

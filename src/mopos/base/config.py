@@ -1,0 +1,87 @@
+"""One frozen `Settings`, read once from the environment (`MOPOS_*`), every field with its reason.
+
+`docs/reference/settings.md` is made from the descriptions here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mopos.base.secret import Secret
+
+# Good enough to play with on one machine, and refused anywhere else (see `Settings.refuse_demo_secrets`).
+DEMO_KEY = "demo-key-not-for-production"
+
+
+def default_data_dir() -> Path:
+    """Where an installation keeps its embedded database: /var/lib for root, the user's own data folder otherwise."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/mopos")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mopos"
+
+
+class Settings(BaseSettings):
+    """All that can be set from outside. Every name is the field's, in capitals, behind `MOPOS_`."""
+
+    model_config = SettingsConfigDict(env_prefix="MOPOS_", frozen=True, extra="ignore")
+
+    database_url: str | None = Field(
+        None,
+        description="A PostgreSQL server (15 or newer), as a libpq address. Without it: an embedded one.",
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="Folder of the embedded PostgreSQL. Not used with a server."
+    )
+    pg_bindir: Path | None = Field(
+        None, description="Folder with `initdb` and `postgres` to use for the embedded server instead of the package's."
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="The address under which browsers and merchants reach MoPos. All links and the WSDL are built from "
+        "it, never from what a request claims to be its host.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(DEMO_KEY),
+        description="The key under which every `Rmz` is hashed. 32 characters or more; keep it safe.",
+    )
+    database_pool: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL per process.")
+    database_timeout_s: float = Field(
+        10.0, gt=0, description="No statement and no wait for a connection takes longer; then the socket is closed."
+    )
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks, comma-separated, whose `X-Forwarded-For` is believed. Empty: nobody's."
+    )
+    purchase_lifetime_s: float = Field(
+        1200.0,
+        gt=0,
+        description="How long a buyer has from the form to the bank's yes; then the bank is asked.",
+    )
+    bank_deadline_s: float = Field(
+        10.0, gt=0, description="The longest that one call to a bank may take, all of it; then it is silence."
+    )
+    sweep_every_s: float = Field(5.0, gt=0, description="How often the worker looks for purchases that are due.")
+    ask_again_s: float = Field(
+        15.0,
+        gt=0,
+        description="The first wait before a silent bank is asked again; it doubles, up to an hour.",
+    )
+    sandbox_url: str = Field("http://127.0.0.1:8001", description="Where the sandbox bank listens.")
+    sandbox_terminal: str = Field("10000001", description="Our terminal's number at the sandbox bank.")
+    sandbox_key: SecretStr = Field(SecretStr("sandbox-key"), description="Our terminal's key at the sandbox bank.")
+    rmz_grace_s: float = Field(
+        86400.0, ge=0, description="How long the old `Rmz` still works after a rotation, so that a shop can be changed."
+    )
+    wrong_rmz_max: int = Field(
+        20,
+        ge=1,
+        description="Wrong `Rmz` from one address for one account, per minute, before Err 94.",
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @property
+    def rmz_key(self) -> Secret:
+        return Secret(self.secret_key.get_secret_value())

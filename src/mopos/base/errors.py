@@ -1,0 +1,98 @@
+"""THE catalogue: everything that MoPos can refuse, in order of precedence.
+
+Inside the house travel codes; their Persian and English sentences stand in `edges/i18n/texts.py`, and
+`docs/reference/errors.md` is made from both. A code never changes its meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One reason to refuse a request at a door."""
+
+    code: str
+    field: str
+    """The guide's field that is wrong, or empty."""
+    status: int
+    """HTTP status of the page that says so."""
+    try_again: bool = False
+    """Whether the very same request may succeed later."""
+
+
+# The order is the order in which a page lists them, and the first one gives the page its HTTP status.
+PROBLEMS: tuple[Problem, ...] = (
+    # The request as a whole.
+    Problem("form_too_large", "", 413),
+    Problem("form_too_slow", "", 408, try_again=True),
+    Problem("form_unreadable", "", 400),
+    Problem("field_repeated", "", 400),
+    # The guide's fields, in the guide's order (section 3).
+    Problem("id_missing", "ID", 400),
+    Problem("id_unknown", "ID", 404),
+    Problem("gateway_suspended", "ID", 403),
+    Problem("res_missing", "Res", 400),
+    Problem("res_too_long", "Res", 400),
+    Problem("res_malformed", "Res", 400),
+    Problem("amnt_missing", "Amnt", 400),
+    Problem("amnt_not_a_number", "Amnt", 400),
+    Problem("amnt_too_small", "Amnt", 400),
+    Problem("amnt_too_large", "Amnt", 400),
+    Problem("nam_too_long", "Nam", 400),
+    Problem("dsc_too_long", "Dsc", 400),
+    Problem("redirect_missing", "RedirectURL", 400),
+    Problem("redirect_too_long", "RedirectURL", 400),
+    Problem("redirect_malformed", "RedirectURL", 400),
+    Problem("redirect_scheme", "RedirectURL", 400),
+    Problem("redirect_credentials", "RedirectURL", 400),
+    # What the purchase itself refuses.
+    Problem("res_used", "Res", 409),
+    Problem("res_paid", "Res", 409),
+    # The bank, and ourselves.
+    Problem("bank_unavailable", "", 502, try_again=True),
+    Problem("page_not_found", "", 404),
+    Problem("method_not_allowed", "", 405),
+    Problem("too_many_requests", "", 429, try_again=True),
+    Problem("out_of_order", "", 503, try_again=True),
+)
+
+BY_CODE: dict[str, Problem] = {problem.code: problem for problem in PROBLEMS}
+_RANK: dict[str, int] = {problem.code: rank for rank, problem in enumerate(PROBLEMS)}
+
+# What `PayRep` can answer in `Err` (guide section 4), the state's code (`payments/states.py`) among them.
+# 12, 14, 15 and 16 are kept for what a merchant can do to a purchase later.
+PAYREP_ERRORS: dict[int, str] = {
+    0: "paid",
+    1: "not_paid_yet",
+    2: "at_bank",
+    3: "being_confirmed",
+    10: "declined",
+    11: "cancelled_by_buyer",
+    12: "cancelled_by_merchant",
+    13: "expired",
+    14: "reversed",
+    15: "being_reversed",
+    16: "refunded",
+    20: "under_review",
+    90: "wrong_id_or_rmz",
+    91: "res_unknown",
+    92: "source_not_allowed",
+    93: "gateway_suspended",
+    94: "too_many_calls",
+    99: "out_of_order",
+}
+
+
+class Refused(Exception):
+    """A request that the catalogue refuses. Carries all its problems at once, in the catalogue's order."""
+
+    def __init__(self, codes: Sequence[str]) -> None:
+        self.problems = tuple(BY_CODE[code] for code in sorted(set(codes), key=_RANK.__getitem__))
+        super().__init__(", ".join(problem.code for problem in self.problems))
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the first problem."""
+        return self.problems[0].status

@@ -1,0 +1,117 @@
+"""THE table of a purchase's states and moves. One row, one move.
+
+The same rows stand in PostgreSQL (table `move`, migration 0001), which refuses a move that is not listed;
+`docs/reference/states.md` is drawn from them; a test walks every state with every event.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    """Where a purchase stands."""
+
+    REGISTERED = "REGISTERED"
+    AT_BANK = "AT_BANK"
+    VERIFYING = "VERIFYING"
+    UNKNOWN = "UNKNOWN"
+    PAID = "PAID"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    CONFLICTED = "CONFLICTED"
+
+
+class Event(StrEnum):
+    """What moves a purchase; written to the journal in the past tense."""
+
+    REGISTERED = "registered"
+    SENT_TO_BANK = "sent_to_bank"
+    RETURNED = "returned"
+    STILL_OPEN = "still_open"
+    BANK_SILENT = "bank_silent"
+    BANK_CONFIRMED = "bank_confirmed"
+    BANK_DECLINED = "bank_declined"
+    BUYER_CANCELLED = "buyer_cancelled"
+    BANK_DIFFERS = "bank_differs"
+    EXPIRED = "expired"
+    TRIED_AGAIN = "tried_again"
+
+
+class Move(NamedTuple):
+    """`entry` names the row of `domain/ledger/entries.py` that the move writes; empty: no money moved."""
+
+    start: State | None
+    event: Event
+    end: State
+    who: str
+    entry: str = ""
+
+
+S, E = State, Event
+
+MOVES: tuple[Move, ...] = (
+    Move(None, E.REGISTERED, S.REGISTERED, "merchant"),
+    Move(S.REGISTERED, E.SENT_TO_BANK, S.AT_BANK, "system"),
+    Move(S.REGISTERED, E.EXPIRED, S.EXPIRED, "worker"),
+    # The browser came back. It proves nothing: from here on we ask the bank itself.
+    Move(S.AT_BANK, E.RETURNED, S.VERIFYING, "buyer"),
+    Move(S.VERIFYING, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),
+    Move(S.VERIFYING, E.BANK_DECLINED, S.DECLINED, "system"),
+    Move(S.VERIFYING, E.BUYER_CANCELLED, S.CANCELLED, "system"),
+    Move(S.VERIFYING, E.BANK_DIFFERS, S.CONFLICTED, "system"),
+    Move(S.VERIFYING, E.BANK_SILENT, S.UNKNOWN, "system"),
+    Move(S.VERIFYING, E.EXPIRED, S.EXPIRED, "system"),
+    # A forged or early return: the bank says that the buyer is still there.
+    Move(S.VERIFYING, E.STILL_OPEN, S.AT_BANK, "system"),
+    # UNKNOWN ends only by what the bank says.
+    Move(S.UNKNOWN, E.BANK_CONFIRMED, S.PAID, "worker", "purchase_paid"),
+    Move(S.UNKNOWN, E.BANK_DECLINED, S.DECLINED, "worker"),
+    Move(S.UNKNOWN, E.BUYER_CANCELLED, S.CANCELLED, "worker"),
+    Move(S.UNKNOWN, E.BANK_DIFFERS, S.CONFLICTED, "worker"),
+    Move(S.UNKNOWN, E.EXPIRED, S.EXPIRED, "worker"),
+    Move(S.UNKNOWN, E.STILL_OPEN, S.AT_BANK, "worker"),
+    # The buyer never came back: the worker asks the bank before it gives up.
+    Move(S.AT_BANK, E.BANK_CONFIRMED, S.PAID, "worker", "purchase_paid"),
+    Move(S.AT_BANK, E.BANK_DECLINED, S.DECLINED, "worker"),
+    Move(S.AT_BANK, E.BUYER_CANCELLED, S.CANCELLED, "worker"),
+    Move(S.AT_BANK, E.BANK_DIFFERS, S.CONFLICTED, "worker"),
+    Move(S.AT_BANK, E.BANK_SILENT, S.UNKNOWN, "worker"),
+    Move(S.AT_BANK, E.EXPIRED, S.EXPIRED, "worker"),
+    # A new attempt, only after the bank said that the old one took nothing.
+    Move(S.DECLINED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),
+    Move(S.CANCELLED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),
+    # Money that the bank took after all is never dropped: PAID with `late`, on the bank's evidence only.
+    Move(S.EXPIRED, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),
+    Move(S.DECLINED, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),
+    Move(S.CANCELLED, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),
+    Move(S.EXPIRED, E.BANK_DIFFERS, S.CONFLICTED, "system"),
+    Move(S.DECLINED, E.BANK_DIFFERS, S.CONFLICTED, "system"),
+    Move(S.CANCELLED, E.BANK_DIFFERS, S.CONFLICTED, "system"),
+)
+
+# States that somebody must look at again carry a due time on their row; PostgreSQL insists on it.
+WAITING = frozenset({S.REGISTERED, S.AT_BANK, S.VERIFYING, S.UNKNOWN})
+ENDED_UNPAID = frozenset({S.DECLINED, S.CANCELLED, S.EXPIRED})
+
+# What `PayRep` answers (`Err`) for each state: guide section 4, design "The purchase's states".
+PAYREP_ERR: dict[State, int] = {
+    S.REGISTERED: 1,
+    S.AT_BANK: 2,
+    S.VERIFYING: 3,
+    S.UNKNOWN: 3,
+    S.PAID: 0,
+    S.DECLINED: 10,
+    S.CANCELLED: 11,
+    S.EXPIRED: 13,
+    S.CONFLICTED: 20,
+}
+
+BY_START_AND_EVENT: dict[tuple[State | None, Event], Move] = {(m.start, m.event): m for m in MOVES}
+
+
+def move(start: State | None, event: Event) -> Move | None:
+    """The move that `event` makes from `start`, or None where the table has none."""
+    return BY_START_AND_EVENT.get((start, event))
