@@ -25,4 +25,4 @@ def system_clock() -> datetime:
 def jalali(moment: datetime) -> str:
     """`1403/07/25 14:03:59`: the Jalali date and time of Tehran, Latin digits: `PayRep`'s `Dat` (guide section 4)."""
     local = JalaliDateTime.to_jalali(moment.astimezone(TEHRAN))
-    return local.strftime("%Y/%m/%d %H:%M:%S", locale="en")
+    return str(local.strftime("%Y/%m/%d %H:%M:%S", locale="en"))

@@ -38,6 +38,7 @@ class Event(StrEnum):
     BANK_DIFFERS = "bank_differs"
     EXPIRED = "expired"
     TRIED_AGAIN = "tried_again"
+    BANK_UNAVAILABLE = "bank_unavailable"
 
 
 class Move(NamedTuple):
@@ -55,6 +56,8 @@ S, E = State, Event
 MOVES: tuple[Move, ...] = (
     Move(None, E.REGISTERED, S.REGISTERED, "merchant"),
     Move(S.REGISTERED, E.SENT_TO_BANK, S.AT_BANK, "system"),
+    Move(S.REGISTERED, E.BANK_UNAVAILABLE, S.REGISTERED, "system"),
+    Move(S.REGISTERED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),
     Move(S.REGISTERED, E.EXPIRED, S.EXPIRED, "worker"),
     # The browser came back. It proves nothing: from here on we ask the bank itself.
     Move(S.AT_BANK, E.RETURNED, S.VERIFYING, "buyer"),

@@ -1,0 +1,198 @@
+"""The buyer comes back from the bank: claim, call, record (guide section 2, steps 4 and 5).
+
+What the browser brings proves nothing. It is a reason to ask the bank, and a hint which question to ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from mopos.actions.services import Services
+from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Pending, Silent, Unverified
+from mopos.domain.ledger.chart import OWNER
+from mopos.domain.ledger.entries import ENTRIES
+from mopos.domain.payments import store
+from mopos.domain.payments.model import Purchase, next_check
+from mopos.domain.payments.states import ENDED_UNPAID, Event, Move, State, move
+from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, LedgerLine
+
+Answer = Confirmed | Declined | Pending | Silent
+
+# A claim is given up for dead, and its purchase looked at by the worker, after two calls' deadlines and a little more.
+_LEASE_SLACK = timedelta(seconds=5)
+
+
+async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]) -> Purchase | None:
+    """The browser is back at an attempt's return address. Returns the purchase, for its page; None: no such address.
+
+    However often, however late and by whomever it is called, the bank is asked at most once at a time, and the
+    purchase moves only by what the bank itself says."""
+    returned = services.bank.read_return(fields)
+
+    # claim
+    now = services.clock()
+    claimed = await store.claim_return(
+        services.db,
+        ref,
+        now=now,
+        next_check_at=now + lease(services),
+        data={"claims_paid": returned.claims_paid},
+    )
+    if claimed is None:
+        return None
+    if not claimed.won and not _may_be_late(claimed.purchase, ref):
+        return claimed.purchase
+
+    # call
+    attempt = at_bank(claimed.purchase, returned.bank_ref)
+    answer = await _ask_after_return(services, attempt, returned.claims_paid and claimed.won)
+
+    # record
+    await record_answer(services, claimed.purchase, answer, actor="system")
+    return claimed.purchase
+
+
+async def ask(services: Services, attempt: Attempt) -> Answer:
+    """Ask the bank what became of an attempt, and confirm it when the bank waits for that."""
+    match await services.bank.inquire(attempt):
+        case Unverified():
+            return await services.bank.verify(attempt)
+        case answer:
+            return answer
+
+
+async def _ask_after_return(services: Services, attempt: Attempt, claims_paid: bool) -> Answer:
+    # One call where the browser says "paid"; where it says anything else, the bank may still say "paid".
+    return await services.bank.verify(attempt) if claims_paid else await ask(services, attempt)
+
+
+def _may_be_late(purchase: Purchase, ref: str) -> bool:
+    """An attempt that ended unpaid, and its buyer is back: the bank may have taken the money after all."""
+    return purchase.state in ENDED_UNPAID and purchase.ref == ref
+
+
+async def record_answer(services: Services, purchase: Purchase, answer: Answer, *, actor: str) -> bool:
+    """Write what the bank said, all or nothing. False: nothing changed, as the purchase has already moved on or the
+    answer is no news."""
+    change = decide(services, purchase, _event(purchase, answer), answer, actor)
+    if change is None:
+        return False
+    try:
+        return await store.record(services.db, purchase, change)
+    except BankRefUsed:
+        # One bank reference pays one attempt. A bank that names it twice is for a person to look at.
+        conflict = decide(services, purchase, Event.BANK_DIFFERS, answer, actor)
+        return conflict is not None and await store.record(services.db, purchase, conflict)
+
+
+def decide(services: Services, purchase: Purchase, event: Event, answer: Answer, actor: str) -> Change | None:
+    """Which change of state an answer makes. None: the table has no such move, so nothing changes."""
+    now = services.clock()
+    listed = move(purchase.state, event)
+    if listed is None:
+        return None
+    return Change(
+        move=listed,
+        now=now,
+        actor=actor,
+        next_check_at=_next_check_at(services, purchase, listed, now),
+        attempt=_attempt_end(event, answer),
+        late=listed.end is State.PAID and purchase.state in ENDED_UNPAID,
+        lines=_lines(purchase, listed),
+        data=_facts(answer),
+    )
+
+
+def _event(purchase: Purchase, answer: Answer) -> Event:
+    match answer:
+        case Confirmed(amount, order_number):
+            ours = amount == purchase.amount and order_number == purchase.order_number
+            return Event.BANK_CONFIRMED if ours else Event.BANK_DIFFERS
+        case Declined(Decline.CANCELLED):
+            return Event.BUYER_CANCELLED
+        case Declined(Decline.SESSION_EXPIRED):
+            return Event.EXPIRED
+        case Declined():
+            return Event.BANK_DECLINED
+        case Pending():
+            return Event.STILL_OPEN
+        case Silent():
+            return Event.BANK_SILENT
+
+
+def _next_check_at(services: Services, purchase: Purchase, listed: Move, now: datetime) -> datetime | None:
+    if listed.end is State.UNKNOWN:
+        return next_silent_check(services, purchase, now)
+    if listed.end is State.AT_BANK:
+        return max(purchase.attempt_started_at + services.bank.facts.session, now + ask_again(services))
+    return None
+
+
+def next_silent_check(services: Services, purchase: Purchase, now: datetime) -> datetime:
+    """When to ask a silent bank again; see `payments.model.next_check`."""
+    deadline = purchase.attempt_started_at + services.bank.facts.verify_deadline
+    return next_check(now, purchase.check_count, ask_again(services), deadline)
+
+
+def ask_again(services: Services) -> timedelta:
+    """The first wait before the bank is asked again."""
+    return timedelta(seconds=services.settings.ask_again_s)
+
+
+def lease(services: Services) -> timedelta:
+    """How long a claim may take: two calls to the bank with their deadlines, and a little more."""
+    return timedelta(seconds=2 * services.settings.bank_deadline_s) + _LEASE_SLACK
+
+
+def at_bank(purchase: Purchase, bank_ref: str | None = None) -> Attempt:
+    """The purchase's latest attempt as the bank knows it."""
+    return Attempt(purchase.order_number, purchase.amount, purchase.bank_token, bank_ref or purchase.bank_ref)
+
+
+def _attempt_end(event: Event, answer: Answer) -> AttemptEnd | None:
+    match answer:
+        case Confirmed():
+            state = "CONFIRMED" if event is Event.BANK_CONFIRMED else "CONFLICTED"
+            return AttemptEnd(state, answer.bank_ref, answer.trace, answer.masked_pan)
+        case Declined():
+            return AttemptEnd("FAILED", decline=answer.reason, bank_code=answer.code)
+        case _:
+            return None
+
+
+def _lines(purchase: Purchase, listed: Move) -> list[LedgerLine]:
+    if not listed.entry:
+        return []
+    owners = {"terminal": purchase.terminal_id, "gateway": purchase.gateway_id}
+    amounts = {"purchase": purchase.amount}
+    return [
+        LedgerLine(
+            entry=listed.entry,
+            debit_kind=line.debit,
+            debit_owner=owners[OWNER[line.debit]],
+            credit_kind=line.credit,
+            credit_owner=owners[OWNER[line.credit]],
+            amount=amounts[line.amount],
+        )
+        for line in ENTRIES[listed.entry]
+    ]
+
+
+def _facts(answer: Answer) -> dict[str, Any]:
+    """What the bank said, for the journal."""
+    match answer:
+        case Confirmed():
+            return {
+                "amount": int(answer.amount),
+                "order": answer.order_number,
+                "bank_ref": answer.bank_ref,
+                "trace": answer.trace,
+            }
+        case Declined():
+            return {"reason": answer.reason, "code": answer.code}
+        case Silent():
+            return {"why": answer.why}
+        case _:
+            return {}

@@ -1,0 +1,63 @@
+"""`PayRep`: the merchant's server asks what became of a purchase (guide section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mopos.actions.services import Services
+from mopos.base.ids import has_check_digit, without_check_digit
+from mopos.base.secret import Secret, keyed_hash, same
+from mopos.base.text import latin_digits
+from mopos.domain.payments import store
+from mopos.domain.payments.model import RES_LENGTH_MAX, Purchase
+from mopos.domain.payments.states import PAYREP_ERR, State
+from mopos.domain.payments.store import ForPayRep
+
+WRONG_ID_OR_RMZ = 90
+RES_UNKNOWN = 91
+
+# Compared with when there is no such gateway, so that a wrong ID takes the same time as a wrong Rmz.
+_NOBODY = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer: `err` as in the catalogue, and the purchase when the caller may know of it."""
+
+    err: int
+    purchase: Purchase | None = None
+
+
+async def report_result(services: Services, gateway_number: str, rmz: Secret, res: str) -> Report:
+    """What became of the purchase `res`. Err 0 only when the bank's money is certain; the same answer for ever.
+
+    It changes nothing but `acknowledged_at`, the first time that it says 0. A wrong ID and a wrong Rmz are not told
+    apart (90)."""
+    found = await _look_up(services, latin_digits(gateway_number).strip(), res.strip())
+    now = services.clock()
+    if not _rmz_is_right(found, keyed_hash(services.settings.rmz_key, rmz.reveal()), now) or found is None:
+        return Report(WRONG_ID_OR_RMZ)
+    purchase = found.purchase
+    if purchase is None:
+        return Report(RES_UNKNOWN)
+    if purchase.state is State.PAID and purchase.acknowledged_at is None:
+        await store.acknowledge(services.db, purchase, now)
+    return Report(PAYREP_ERR[purchase.state], purchase)
+
+
+async def _look_up(services: Services, number: str, res: str) -> ForPayRep | None:
+    if not has_check_digit(number) or len(number) > 18:
+        return None
+    # A longer Res was never registered; PostgreSQL need not carry it, nor a NUL, which it does not know.
+    known = res if len(res) <= RES_LENGTH_MAX and "\0" not in res else ""
+    return await store.for_pay_rep(services.db, without_check_digit(number), known)
+
+
+def _rmz_is_right(found: ForPayRep | None, given: bytes, now: datetime) -> bool:
+    present = found.rmz_hash if found else _NOBODY
+    old = found.old_rmz_hash if found and found.old_rmz_hash else _NOBODY
+    old_is_valid = found is not None and found.old_rmz_until is not None and now < found.old_rmz_until
+    # Both are always compared.
+    right, right_before = same(given, present), same(given, old)
+    return found is not None and (right or (right_before and old_is_valid))

@@ -1,0 +1,109 @@
+"""A registered purchase goes to the bank, the buyer's browser with it (guide section 2, step 3)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from mopos.actions.services import Services
+from mopos.banks.port import Declined, Opened, Order, Redirect, Silent
+from mopos.base.ids import unguessable
+from mopos.domain.payments import store
+from mopos.domain.payments.model import Purchase
+from mopos.domain.payments.states import Event, Move, State, move
+from mopos.domain.payments.store import AttemptEnd, AttemptOpening, Change
+
+
+class BankUnavailable(Exception):
+    """The bank did not open the payment. Nothing was taken; the buyer may try again."""
+
+    def __init__(self, purchase: Purchase) -> None:
+        super().__init__("the bank did not open the payment")
+        self.purchase = purchase
+
+
+async def send_to_bank(services: Services, purchase: Purchase) -> Redirect | None:
+    """How the buyer's browser gets to the bank. None: there is nothing to pay now, or somebody else is just sending
+    this buyer there; the purchase's own page says which.
+
+    An attempt that the bank has open is continued, so that a refresh or the back button never makes a second one. A
+    new attempt is made only once the old one is known to have taken nothing."""
+    if not purchase.may_try_again(services.clock()):
+        return None
+    if purchase.state is State.AT_BANK:
+        return _read_redirect(purchase.bank_redirect)
+    if purchase.version > 1:
+        again = await _start_again(services, purchase)
+        if again is None:
+            return None
+        purchase = again
+    return await _open(services, purchase)
+
+
+async def _start_again(services: Services, purchase: Purchase) -> Purchase | None:
+    now = services.clock()
+    return await store.start_attempt(
+        services.db,
+        purchase,
+        ref=unguessable(),
+        terminal_id=services.terminal_id,
+        now=now,
+        next_check_at=purchase.expires_at,
+    )
+
+
+async def _open(services: Services, purchase: Purchase) -> Redirect | None:
+    order = Order(
+        number=purchase.order_number,
+        amount=purchase.amount,
+        return_url=f"{services.settings.public_url}/pay/return/{purchase.ref}",
+        description=purchase.dsc,
+    )
+    match await services.bank.open(order):
+        case Opened(token, redirect):
+            change = _sent(services, token, redirect)
+            return redirect if await store.record(services.db, purchase, change) else None
+        case (Declined() | Silent()) as answer:
+            await store.record(services.db, purchase, _not_opened(services, purchase, answer))
+            raise BankUnavailable(purchase)
+
+
+def _sent(services: Services, token: str, redirect: Redirect) -> Change:
+    now = services.clock()
+    return Change(
+        move=_listed(State.REGISTERED, Event.SENT_TO_BANK),
+        now=now,
+        actor="system",
+        # When the bank's page has closed, the bank is asked what became of it.
+        next_check_at=now + services.bank.facts.session,
+        attempt=AttemptOpening(token, _write_redirect(redirect)),
+    )
+
+
+def _not_opened(services: Services, purchase: Purchase, answer: Declined | Silent) -> Change:
+    code = answer.code if isinstance(answer, Declined) else answer.why
+    now = services.clock()
+    return Change(
+        move=_listed(State.REGISTERED, Event.BANK_UNAVAILABLE),
+        now=now,
+        actor="system",
+        next_check_at=max(purchase.expires_at, now + timedelta(seconds=services.settings.ask_again_s)),
+        # The buyer was never sent there, so nothing can have been paid, whatever the bank may have made of our call.
+        attempt=AttemptEnd("FAILED", bank_code=code),
+        data={"bank": code},
+    )
+
+
+def _listed(start: State, event: Event) -> Move:
+    listed = move(start, event)
+    if listed is None:
+        raise LookupError(f"no move from {start} by {event}")
+    return listed
+
+
+def _write_redirect(redirect: Redirect) -> dict[str, Any]:
+    return {"method": redirect.method, "url": redirect.url, "fields": dict(redirect.fields)}
+
+
+def _read_redirect(kept: dict[str, Any] | None) -> Redirect | None:
+    return Redirect(kept["method"], kept["url"], kept["fields"]) if kept else None

@@ -1,0 +1,93 @@
+"""Bring a database to the present: our SQL files by yoyo, the table of moves, and the job queue's own tables.
+
+Running it again changes nothing. It may run while another process does the same: yoyo holds a lock.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from urllib.parse import quote
+
+import procrastinate
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from yoyo import get_backend, read_migrations
+from yoyo.backends import DatabaseBackend
+from yoyo.migrations import MigrationList
+
+from mopos.domain.payments.states import MOVES
+
+
+class DatabaseBehind(Exception):
+    """The database is not at the present: `mopos migrate` has to be run."""
+
+
+def migrate(dsn: str) -> list[str]:
+    """Apply what is missing. Returns the names of the migrations that were applied, in order."""
+    with _yoyo(dsn) as (backend, migrations), backend.lock():
+        todo = backend.to_apply(migrations)
+        names = [str(migration.id) for migration in todo]
+        backend.apply_migrations(todo)
+    with psycopg.connect(dsn) as connection:
+        _load_moves(connection)
+    _make_queue(dsn)
+    return names
+
+
+def refuse_when_behind(dsn: str) -> None:
+    """Raise `DatabaseBehind` when a migration or a move is missing."""
+    with _yoyo(dsn) as (backend, migrations):
+        missing = [str(migration.id) for migration in backend.to_apply(migrations)]
+    if missing:
+        raise DatabaseBehind(f"the database is behind by {', '.join(missing)}: run `mopos migrate`")
+    with psycopg.connect(dsn) as connection:
+        known = set(connection.execute("select from_state, event, to_state from move").fetchall())
+    if not {(start or "", event, end) for start, event, end, _, _ in MOVES} <= known:
+        raise DatabaseBehind("the table of moves is behind: run `mopos migrate`")
+
+
+@contextmanager
+def _yoyo(dsn: str) -> Iterator[tuple[DatabaseBackend, MigrationList]]:
+    with as_file(files("mopos.db") / "migrations") as folder:
+        backend = get_backend(_as_url(dsn))
+        try:
+            yield backend, read_migrations(str(folder))
+        finally:
+            backend.connection.close()
+
+
+def _as_url(dsn: str) -> str:
+    """yoyo wants a URL; libpq also writes `host=... dbname=...`, and sockets' folders as hosts."""
+    parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
+    user, password = quote(parts.pop("user", ""), safe=""), quote(parts.pop("password", ""), safe="")
+    database = quote(parts.pop("dbname", ""), safe="")
+    login = f"{user}:{password}@" if password else f"{user}@" if user else ""
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parts.items())
+    return f"postgresql+psycopg://{login}/{database}?{query}"
+
+
+def _load_moves(connection: psycopg.Connection) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into move (from_state, event, to_state, who, entry) values (%s, %s, %s, %s, %s)
+            on conflict (from_state, event, to_state) do update set who = excluded.who, entry = excluded.entry
+            where (move.who, move.entry) is distinct from (excluded.who, excluded.entry)
+            """,
+            [(start or "", event, end, who, entry) for start, event, end, who, entry in MOVES],
+        )
+
+
+def _make_queue(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        made = connection.execute("select to_regclass('procrastinate_jobs') is not null").fetchone()
+    if made and made[0]:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        queue = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=dsn))
+    with queue.open():
+        queue.schema_manager.apply_schema()

@@ -1,0 +1,60 @@
+"""The SQL of gateways: the number `ID` and the special password `Rmz` of a merchant's gateway."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from mopos.base.db import Database
+
+
+class Gateway(NamedTuple):
+    """A gateway as lists show it."""
+
+    id: int
+    name: str
+    suspended_at: datetime | None
+    created_at: datetime
+
+
+async def create(db: Database, *, name: str, rmz_hash: bytes, now: datetime) -> int:
+    """A new gateway with its account in the books. Returns its id (the number `ID` is the id with a check digit)."""
+    rows = await db.all(
+        """
+        with g as (
+            insert into gateway (name, rmz_hash, created_at) values (%(name)s, %(rmz_hash)s, %(now)s) returning id
+        ),
+        payable as (insert into ledger_account (kind, owner) select 'merchant_payable', id from g)
+        select id from g
+        """,
+        {"name": name, "rmz_hash": rmz_hash, "now": now},
+    )
+    return int(rows[0][0])
+
+
+async def rotate_rmz(db: Database, gateway_id: int, *, rmz_hash: bytes, old_until: datetime) -> bool:
+    """A new `Rmz`; the present one stays valid until `old_until`. False: no such gateway."""
+    row = await db.one(
+        """
+        update gateway set old_rmz_hash = rmz_hash, old_rmz_until = %(old_until)s, rmz_hash = %(rmz_hash)s
+        where id = %(id)s returning 1
+        """,
+        {"id": gateway_id, "rmz_hash": rmz_hash, "old_until": old_until},
+    )
+    return row is not None
+
+
+async def page(db: Database, *, after_id: int, limit: int) -> list[Gateway]:
+    """Gateways in order of their number, a page at a time."""
+    rows = await db.all(
+        """
+        select id, name, suspended_at, created_at from gateway where id > %(after_id)s order by id limit %(limit)s
+        """,
+        {"after_id": after_id, "limit": limit},
+    )
+    return [Gateway(*row) for row in rows]
+
+
+async def exists(db: Database, gateway_id: int) -> bool:
+    """Whether there is such a gateway."""
+    return await db.one("select 1 from gateway where id = %(id)s", {"id": gateway_id}) is not None

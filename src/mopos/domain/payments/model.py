@@ -1,0 +1,240 @@
+"""A purchase and its attempts: the rules, without a database and without a bank."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
+
+from mopos.base.errors import Refused
+from mopos.base.ids import has_check_digit, with_check_digit, without_check_digit
+from mopos.base.money import Rial
+from mopos.base.text import harmless, latin_digits
+from mopos.domain.payments.states import State
+
+# Guide section 3: "the amount must be above 10,000 Rial"; 10,000 itself is refused.
+AMNT_RIAL_MIN = Rial(10_001)
+# Five times what one person may pay by card in a day (see the limits in docs/reference/limits): a larger number is a
+# mistake in the shop, such as an amount multiplied twice.
+AMNT_RIAL_MAX = Rial(10_000_000_000)
+# Long enough for a GUID with a prefix; short enough for a bank's report and a phone's screen.
+RES_LENGTH_MAX = 64
+# A name and a description that a page and an accountant can still read.
+NAM_LENGTH_MAX = 200
+DSC_LENGTH_MAX = 1_000
+# What old browsers and servers take as an address.
+REDIRECT_LENGTH_MAX = 2_000
+# A buyer who was refused this often is to go back to the shop.
+ATTEMPTS_MAX = 10
+# A silent bank is asked at least this often.
+ASK_AGAIN_MAX = timedelta(hours=1)
+
+_AMOUNT = re.compile(r"0|[1-9][0-9]{0,17}")
+_FIELDS = ("ID", "Res", "Amnt", "Nam", "Dsc", "RedirectURL")
+
+
+@dataclass(frozen=True, slots=True)
+class NewPurchase:
+    """The guide's form (section 3), parsed once and trusted from here on."""
+
+    gateway_id: int
+    res: str
+    amount: Rial
+    nam: str
+    dsc: str
+    redirect_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase and its latest attempt, as one row of the database tells them."""
+
+    id: int
+    gateway_id: int
+    gateway_name: str
+    res: str
+    amount: Rial
+    nam: str
+    dsc: str
+    redirect_url: str
+    buyer_ip: IPv4Address | IPv6Address
+    token: str
+    state: State
+    version: int
+    attempt_count: int
+    check_count: int
+    registered_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    late: bool
+    acknowledged_at: datetime | None
+    attempt_id: int
+    terminal_id: int
+    attempt_state: str
+    attempt_started_at: datetime
+    attempt_ended_at: datetime | None
+    ref: str
+    bank_token: str | None
+    bank_redirect: dict[str, object] | None
+    bank_ref: str | None
+    trace: str
+    masked_pan: str
+    decline: str | None
+
+    @property
+    def number(self) -> str:
+        """The purchase number that people read: the id with a check digit."""
+        return with_check_digit(self.id)
+
+    @property
+    def order_number(self) -> str:
+        """The number under which the bank knows the latest attempt; never used twice."""
+        return str(self.attempt_id)
+
+    @property
+    def back_url(self) -> str:
+        """Where the buyer returns to the shop: `RedirectURL` with `Res` and nothing else (guide section 4)."""
+        return back_to_shop(self.redirect_url, self.res)
+
+    def is_same_form(self, new: NewPurchase) -> bool:
+        """Whether the same form was posted again: ID, Res, Amnt and RedirectURL; name and description may differ."""
+        return (self.gateway_id, self.res, self.amount, self.redirect_url) == (
+            new.gateway_id,
+            new.res,
+            new.amount,
+            new.redirect_url,
+        )
+
+    def may_try_again(self, now: datetime) -> bool:
+        """Whether the buyer may be sent to a bank (again): never while an earlier attempt may have taken the money."""
+        if now >= self.expires_at:
+            return False
+        if self.state in (State.DECLINED, State.CANCELLED, State.REGISTERED):
+            return self.attempt_count < ATTEMPTS_MAX
+        return self.state is State.AT_BANK
+
+
+def parse_form(fields: Mapping[str, str]) -> NewPurchase:
+    """The posted fields (exact names) as a `NewPurchase`. Raises `Refused` with every problem of every field."""
+    given = {name: fields.get(name, "") for name in _FIELDS}
+    number = latin_digits(given["ID"]).strip()
+    amount_text = latin_digits(given["Amnt"]).strip()
+    res = given["Res"].strip()
+    nam, dsc = harmless(given["Nam"]), harmless(given["Dsc"])
+    redirect_url = given["RedirectURL"].strip()
+    problems = [
+        *_problems_of_id(number),
+        *_problems_of_res(res),
+        *_problems_of_amount(amount_text),
+        *(["nam_too_long"] if len(nam) > NAM_LENGTH_MAX else []),
+        *(["dsc_too_long"] if len(dsc) > DSC_LENGTH_MAX else []),
+        *_problems_of_redirect(redirect_url),
+    ]
+    if problems:
+        raise Refused(problems)
+    return NewPurchase(without_check_digit(number), res, Rial(int(amount_text)), nam, dsc, redirect_url)
+
+
+def _problems_of_id(number: str) -> list[str]:
+    if not number:
+        return ["id_missing"]
+    # 18 digits are the most that a bigint always holds.
+    return [] if len(number) <= 18 and has_check_digit(number) else ["id_unknown"]
+
+
+def _problems_of_res(res: str) -> list[str]:
+    if not res:
+        return ["res_missing"]
+    if len(res) > RES_LENGTH_MAX:
+        return ["res_too_long"]
+    return [] if is_plain(res) else ["res_malformed"]
+
+
+def _problems_of_amount(text: str) -> list[str]:
+    if not text:
+        return ["amnt_missing"]
+    if not _AMOUNT.fullmatch(text):
+        # A number that is only too long is too large; signs, points, exponents and leading zeros are no number.
+        return ["amnt_too_large"] if re.fullmatch(r"[1-9][0-9]{18,}", text) else ["amnt_not_a_number"]
+    if int(text) < AMNT_RIAL_MIN:
+        return ["amnt_too_small"]
+    return ["amnt_too_large"] if int(text) > AMNT_RIAL_MAX else []
+
+
+def _problems_of_redirect(url: str) -> list[str]:
+    if not url:
+        return ["redirect_missing"]
+    if len(url) > REDIRECT_LENGTH_MAX:
+        return ["redirect_too_long"]
+    parts = _split(url)
+    if parts is None:
+        return ["redirect_malformed"]
+    if parts.scheme.lower() not in ("http", "https"):
+        return ["redirect_scheme"]
+    if "@" in parts.netloc:
+        return ["redirect_credentials"]
+    return [] if _ascii_host(parts.hostname) else ["redirect_malformed"]
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address; None where browsers and servers could disagree on what they are."""
+    if not is_plain(url) or " " in url or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return parts if port != 0 else None
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text has neither control nor bidi-override characters nor white space other than blanks."""
+    return all(char in {"\u200c", " "} or unicodedata.category(char)[0] not in "CZ" for char in text)
+
+
+def _ascii_host(host: str | None) -> str | None:
+    """The host as DNS writes it (IDNA), or None where there is none that could exist."""
+    if not host:
+        return None
+    if ":" in host:  # an IPv6 address, already checked by urlsplit
+        return f"[{host}]"
+    try:
+        name = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else None
+
+
+def back_to_shop(redirect_url: str, res: str) -> str:
+    """The shop's address with `Res` added to its query, in ASCII, ready for a header.
+
+    What the shop put into path, query and fragment survives; only an older `Res` makes room, so that the shop cannot
+    read another one than we sent."""
+    parts = urlsplit(redirect_url)
+    host = _ascii_host(parts.hostname) or ""
+    netloc = f"{host}:{parts.port}" if parts.port else host
+    kept = [pair for pair in parts.query.split("&") if pair and not _names_res(pair)]
+    query = "&".join([*(_ascii(pair) for pair in kept), f"Res={quote(res, safe='')}"])
+    return urlunsplit((parts.scheme.lower(), netloc, _ascii(parts.path) or "/", query, _ascii(parts.fragment)))
+
+
+def _names_res(pair: str) -> bool:
+    return any(name.lower() == "res" for name, _ in parse_qsl(pair, keep_blank_values=True))
+
+
+def _ascii(part: str) -> str:
+    return quote(part, safe="%/:?#[]@!$&'()*+,;=-._~")
+
+
+def next_check(now: datetime, check_count: int, first_wait: timedelta, deadline: datetime) -> datetime:
+    """When to ask a silent bank again: after a wait that doubles, an hour at most, and surely once before the bank's
+    own deadline has passed, while a payment can still be confirmed."""
+    wait: timedelta = min(first_wait * 2 ** min(check_count, 20), ASK_AGAIN_MAX)
+    due = now + wait
+    last_chance = deadline - first_wait
+    return last_chance if now < last_chance < due else due

@@ -1,0 +1,466 @@
+"""The SQL of purchases, attempts and the journal.
+
+Every change of state is ONE statement: the purchase's row with its next due time, its attempt, its event in the journal
+and, where money moved, its ledger lines. It is atomic by itself and costs one round trip. Who loses a race changes
+nothing and gets None: the version in the `where` is the guard, the table `move` in PostgreSQL the second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+
+from psycopg.errors import UniqueViolation
+from psycopg.types.json import Jsonb
+
+from mopos.base.db import Database, Row
+from mopos.base.money import Rial
+from mopos.domain.payments.model import NewPurchase, Purchase
+from mopos.domain.payments.states import Move, State
+
+_PURCHASE = """
+    p.id, p.gateway_id, g.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url, p.buyer_ip, p.token, p.state,
+    p.version, p.attempt_count, p.check_count, p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at,
+    a.id, a.terminal_id, a.state, a.started_at, a.ended_at, a.ref, a.bank_token, a.bank_redirect, a.bank_ref, a.trace,
+    a.masked_pan, a.decline
+"""
+_JOINED = "purchase p join gateway g on g.id = p.gateway_id join attempt a on a.id = p.attempt_id"
+
+
+def _purchase(row: Row) -> Purchase:
+    purchase_id, gateway_id, name, res, amount, nam, dsc, url, ip, token, state, *rest = row
+    return Purchase(purchase_id, gateway_id, name, res, Rial(amount), nam, dsc, url, ip, token, State(state), *rest)
+
+
+class Registered(NamedTuple):
+    """What became of a form: a new purchase; or none, because there is one already; or the gateway is suspended."""
+
+    purchase: Purchase | None
+    suspended: bool
+
+
+async def register(
+    db: Database,
+    new: NewPurchase,
+    *,
+    buyer_ip: str,
+    token: str,
+    ref: str,
+    terminal_id: int,
+    now: datetime,
+    expires_at: datetime,
+    next_check_at: datetime,
+) -> Registered | None:
+    """Write a new purchase with its first attempt and its first event. None: there is no such gateway."""
+    row = await db.one(
+        """
+        with g as (select id, name, suspended_at from gateway where id = %(gateway_id)s),
+        ids as (select nextval('purchase_id_seq') as purchase_id, nextval('attempt_id_seq') as attempt_id),
+        p as (
+            insert into purchase (id, gateway_id, res, amount_rial, nam, dsc, redirect_url, buyer_ip, token, state,
+                last_event, version, attempt_id, next_check_at, registered_at, expires_at)
+            overriding system value
+            select ids.purchase_id, g.id, %(res)s, %(amount)s, %(nam)s, %(dsc)s, %(redirect_url)s, %(buyer_ip)s,
+                %(token)s, 'REGISTERED', 'registered', 1, ids.attempt_id, %(next_check_at)s, %(now)s, %(expires_at)s
+            from g, ids where g.suspended_at is null
+            on conflict (gateway_id, res) do nothing
+            returning id, attempt_id
+        ),
+        a as (
+            insert into attempt (id, purchase_id, terminal_id, ref, state, started_at)
+            overriding system value
+            select p.attempt_id, p.id, %(terminal_id)s, %(ref)s, 'LIVE', %(now)s from p
+        ),
+        j as (
+            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)
+            select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s from p
+        )
+        select g.name, g.suspended_at is not null, p.id, p.attempt_id from g left join p on true
+        """,
+        {
+            "gateway_id": new.gateway_id,
+            "res": new.res,
+            "amount": int(new.amount),
+            "nam": new.nam,
+            "dsc": new.dsc,
+            "redirect_url": new.redirect_url,
+            "buyer_ip": buyer_ip,
+            "token": token,
+            "ref": ref,
+            "terminal_id": terminal_id,
+            "now": now,
+            "expires_at": expires_at,
+            "next_check_at": next_check_at,
+        },
+    )
+    if row is None:
+        return None
+    name, suspended, purchase_id, attempt_id = row
+    if purchase_id is None:
+        return Registered(None, suspended)
+    purchase = Purchase(
+        id=purchase_id,
+        gateway_id=new.gateway_id,
+        gateway_name=name,
+        res=new.res,
+        amount=new.amount,
+        nam=new.nam,
+        dsc=new.dsc,
+        redirect_url=new.redirect_url,
+        buyer_ip=ip_address(buyer_ip),
+        token=token,
+        state=State.REGISTERED,
+        version=1,
+        attempt_count=1,
+        check_count=0,
+        registered_at=now,
+        expires_at=expires_at,
+        paid_at=None,
+        late=False,
+        acknowledged_at=None,
+        attempt_id=attempt_id,
+        terminal_id=terminal_id,
+        attempt_state="LIVE",
+        attempt_started_at=now,
+        attempt_ended_at=None,
+        ref=ref,
+        bank_token=None,
+        bank_redirect=None,
+        bank_ref=None,
+        trace="",
+        masked_pan="",
+        decline=None,
+    )
+    return Registered(purchase, suspended)
+
+
+async def by_res(db: Database, gateway_id: int, res: str) -> Purchase | None:
+    """The purchase that a gateway's shop knows as `res`."""
+    row = await db.one(
+        f"select {_PURCHASE} from {_JOINED} where p.gateway_id = %(gateway_id)s and p.res = %(res)s",  # noqa: S608
+        {"gateway_id": gateway_id, "res": res},
+    )
+    return _purchase(row) if row else None
+
+
+async def by_token(db: Database, token: str) -> Purchase | None:
+    """The purchase behind a buyer's page address."""
+    row = await db.one(f"select {_PURCHASE} from {_JOINED} where p.token = %(token)s", {"token": token})  # noqa: S608
+    return _purchase(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """What is written on the attempt when a move ends it. `state`: CONFIRMED, FAILED or CONFLICTED."""
+
+    state: str
+    bank_ref: str | None = None
+    trace: str = ""
+    masked_pan: str = ""
+    decline: str | None = None
+    bank_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptOpening:
+    """What is written on the attempt when the bank has opened it: its token, and how the browser gets there."""
+
+    bank_token: str
+    redirect: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A ledger line as the ledger's room decided it: kinds and owners of both accounts, and Rial."""
+
+    entry: str
+    debit_kind: str
+    debit_owner: int
+    credit_kind: str
+    credit_owner: int
+    amount: Rial
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of state to write: the move, and everything that goes with it."""
+
+    move: Move
+    now: datetime
+    actor: str
+    next_check_at: datetime | None = None
+    attempt: AttemptEnd | AttemptOpening | None = None
+    late: bool = False
+    lines: Sequence[LedgerLine] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class BankRefUsed(Exception):
+    """The bank's reference has already paid another attempt. Nothing was written."""
+
+
+async def record(db: Database, purchase: Purchase, change: Change) -> bool:
+    """Write one change of state with its event, its attempt's end and its ledger lines. False: somebody was faster."""
+    params: dict[str, Any] = {
+        "id": purchase.id,
+        "version": purchase.version,
+        "attempt_id": purchase.attempt_id,
+        "from_state": change.move.start,
+        "to_state": change.move.end,
+        "event": change.move.event,
+        "actor": change.actor,
+        "now": change.now,
+        "next_check_at": change.next_check_at,
+        "late": change.late,
+        "data": Jsonb(dict(change.data)),
+    }
+    statement = _MOVED
+    match change.attempt:
+        case AttemptOpening(bank_token, redirect):
+            statement += _OPENED
+            params |= {"bank_token": bank_token, "redirect": Jsonb(dict(redirect))}
+        case AttemptEnd() as end:
+            statement += _ENDED
+            params |= {
+                "attempt_state": end.state,
+                "bank_ref": end.bank_ref,
+                "trace": end.trace,
+                "masked_pan": end.masked_pan,
+                "decline": end.decline,
+                "bank_code": end.bank_code,
+            }
+    if change.lines:
+        statement += _BOOKED
+        params |= {
+            "entries": [line.entry for line in change.lines],
+            "debit_kinds": [line.debit_kind for line in change.lines],
+            "debit_owners": [line.debit_owner for line in change.lines],
+            "credit_kinds": [line.credit_kind for line in change.lines],
+            "credit_owners": [line.credit_owner for line in change.lines],
+            "amounts": [int(line.amount) for line in change.lines],
+        }
+    try:
+        return await db.one(statement + _WON, params) is not None
+    except UniqueViolation as error:
+        if error.diag.constraint_name != "attempt_bank_ref":
+            raise
+        raise BankRefUsed from error
+
+
+_WON = "select 1 from moved"
+
+
+_MOVED = """
+    with moved as (
+        update purchase set state = %(to_state)s, last_event = %(event)s, version = version + 1,
+            next_check_at = %(next_check_at)s, late = late or %(late)s,
+            check_count = case when %(to_state)s = 'UNKNOWN' then check_count else 0 end,
+            paid_at = case when %(to_state)s = 'PAID' then %(now)s::timestamptz end
+        where id = %(id)s and version = %(version)s and state = %(from_state)s and attempt_id = %(attempt_id)s
+        returning id, version, attempt_id, gateway_id
+    ),
+    event as (
+        insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+        select id, version, attempt_id, %(event)s, %(from_state)s, %(to_state)s, %(actor)s, %(now)s, %(data)s from moved
+        returning id
+    )
+"""
+_OPENED = """,
+    opened as (
+        update attempt a set bank_token = %(bank_token)s, bank_redirect = %(redirect)s
+        from moved where a.id = moved.attempt_id and a.state = 'LIVE'
+    )
+"""
+_ENDED = """,
+    ended as (
+        update attempt a set state = %(attempt_state)s, bank_ref = coalesce(%(bank_ref)s, a.bank_ref),
+            trace = %(trace)s, masked_pan = %(masked_pan)s, decline = %(decline)s, bank_code = %(bank_code)s,
+            ended_at = %(now)s
+        from moved where a.id = moved.attempt_id
+    )
+"""
+_BOOKED = """,
+    booked as (
+        insert into ledger_line (journal_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at)
+        select event.id, line.entry, debit.id, credit.id, line.amount, %(now)s, %(now)s
+        from event, unnest(%(entries)s::text[], %(debit_kinds)s::text[], %(debit_owners)s::bigint[],
+            %(credit_kinds)s::text[], %(credit_owners)s::bigint[], %(amounts)s::bigint[])
+            as line (entry, debit_kind, debit_owner, credit_kind, credit_owner, amount)
+        left join ledger_account debit on debit.kind = line.debit_kind and debit.owner = line.debit_owner
+        left join ledger_account credit on credit.kind = line.credit_kind and credit.owner = line.credit_owner
+    )
+"""
+
+
+async def start_attempt(
+    db: Database, purchase: Purchase, *, ref: str, terminal_id: int, now: datetime, next_check_at: datetime
+) -> Purchase | None:
+    """A new attempt, the purchase back to REGISTERED. An attempt that was opened but never shown to the buyer makes
+    room for it. None: somebody was faster."""
+    row = await db.one(
+        """
+        with locked as (
+            select id from purchase
+            where id = %(id)s and version = %(version)s and state = %(from_state)s
+            for update
+        ),
+        closed as (
+            update attempt a set state = 'FAILED', ended_at = %(now)s, bank_code = 'superseded'
+            from locked where a.id = %(attempt_id)s and a.state = 'LIVE' and a.bank_token is null
+            returning a.id
+        ),
+        next_id as (select nextval('attempt_id_seq') as id),
+        moved as (
+            update purchase p set state = 'REGISTERED', last_event = 'tried_again', version = p.version + 1,
+                attempt_id = next_id.id, attempt_count = p.attempt_count + 1, check_count = 0,
+                next_check_at = %(next_check_at)s
+            -- The old attempt is closed first: two live ones are refused by an index.
+            from locked, next_id, (select count(*) from closed) as closed_first
+            where p.id = locked.id
+            returning p.id, p.version, p.attempt_id
+        ),
+        started as (
+            insert into attempt (id, purchase_id, terminal_id, ref, state, started_at)
+            overriding system value
+            select moved.attempt_id, moved.id, %(terminal_id)s, %(ref)s, 'LIVE', %(now)s from moved
+        ),
+        event as (
+            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)
+            select id, version, attempt_id, 'tried_again', %(from_state)s, 'REGISTERED', 'buyer', %(now)s from moved
+        )
+        select 1 from moved
+        """,
+        {
+            "id": purchase.id,
+            "version": purchase.version,
+            "attempt_id": purchase.attempt_id,
+            "from_state": purchase.state,
+            "ref": ref,
+            "terminal_id": terminal_id,
+            "now": now,
+            "next_check_at": next_check_at,
+        },
+    )
+    return await by_token(db, purchase.token) if row else None
+
+
+class Claimed(NamedTuple):
+    """Who came back to a return address: the purchase, and whether this caller won the move to VERIFYING."""
+
+    purchase: Purchase
+    won: bool
+
+
+async def claim_return(
+    db: Database, ref: str, *, now: datetime, next_check_at: datetime, data: Mapping[str, Any]
+) -> Claimed | None:
+    """AT_BANK to VERIFYING, for the one caller who wins it. None: nobody was ever sent to a bank with this reference.
+
+    The purchase of a loser is told as it was before the race; whoever needs the present reads it again."""
+    row = await db.one(
+        f"""
+        with moved as (
+            update purchase p set state = 'VERIFYING', last_event = 'returned', version = p.version + 1,
+                next_check_at = %(next_check_at)s
+            from attempt a
+            where a.ref = %(ref)s and a.state = 'LIVE' and p.attempt_id = a.id and p.state = 'AT_BANK'
+            returning p.id, p.version, p.attempt_id
+        ),
+        event as (
+            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+            select id, version, attempt_id, 'returned', 'AT_BANK', 'VERIFYING', 'buyer', %(now)s, %(data)s from moved
+        )
+        select moved.version, {_PURCHASE}
+        from attempt mine join purchase p on p.id = mine.purchase_id join gateway g on g.id = p.gateway_id
+        join attempt a on a.id = p.attempt_id left join moved on moved.id = p.id
+        where mine.ref = %(ref)s
+        """,  # noqa: S608
+        {"ref": ref, "now": now, "next_check_at": next_check_at, "data": Jsonb(dict(data))},
+    )
+    if row is None:
+        return None
+    version, *columns = row
+    purchase = _purchase(tuple(columns))
+    if version is None:
+        return Claimed(purchase, won=False)
+    return Claimed(_moved(purchase, State.VERIFYING, version), won=True)
+
+
+def _moved(purchase: Purchase, state: State, version: int) -> Purchase:
+    # dataclasses.replace on a class with slots costs ten times as much, and this is on every payment's way.
+    values = [getattr(purchase, name) for name in Purchase.__slots__]
+    values[_STATE], values[_VERSION] = state, version
+    return Purchase(*values)
+
+
+_STATE, _VERSION = Purchase.__slots__.index("state"), Purchase.__slots__.index("version")
+
+
+async def claim_due(db: Database, *, now: datetime, lease_until: datetime, limit: int) -> list[Purchase]:
+    """Take purchases that are due, the longest waiting first, and lease them: two workers never get the same one, and
+    when a worker dies its purchases come due again."""
+    rows = await db.all(
+        f"""
+        with due as (
+            select id from purchase where next_check_at <= %(now)s
+            order by next_check_at limit %(limit)s for update skip locked
+        ),
+        leased as (
+            update purchase p set next_check_at = %(lease_until)s, check_count = p.check_count + 1
+            from due where p.id = due.id
+            returning p.*
+        )
+        select {_PURCHASE}
+        from leased p join gateway g on g.id = p.gateway_id join attempt a on a.id = p.attempt_id
+        """,  # noqa: S608
+        {"now": now, "lease_until": lease_until, "limit": limit},
+    )
+    return [_purchase(row) for row in rows]
+
+
+async def postpone(db: Database, purchase: Purchase, next_check_at: datetime) -> None:
+    """The bank had nothing new to say: look again later."""
+    await db.one(
+        "update purchase set next_check_at = %(next_check_at)s where id = %(id)s and version = %(version)s",
+        {"next_check_at": next_check_at, "id": purchase.id, "version": purchase.version},
+    )
+
+
+class ForPayRep(NamedTuple):
+    """What `PayRep` needs in one look: the gateway's password hashes, and the purchase if there is one."""
+
+    rmz_hash: bytes
+    old_rmz_hash: bytes | None
+    old_rmz_until: datetime | None
+    purchase: Purchase | None
+
+
+async def for_pay_rep(db: Database, gateway_id: int, res: str) -> ForPayRep | None:
+    """The gateway, and its purchase `res` where it has one. None: no such gateway."""
+    row = await db.one(
+        f"""
+        select g.rmz_hash, g.old_rmz_hash, g.old_rmz_until, {_PURCHASE}
+        from gateway g left join purchase p on p.gateway_id = g.id and p.res = %(res)s
+        left join attempt a on a.id = p.attempt_id
+        where g.id = %(gateway_id)s
+        """,  # noqa: S608
+        {"gateway_id": gateway_id, "res": res},
+    )
+    if row is None:
+        return None
+    rmz_hash, old_rmz_hash, old_rmz_until, *columns = row
+    return ForPayRep(rmz_hash, old_rmz_hash, old_rmz_until, _purchase(tuple(columns)) if columns[0] else None)
+
+
+async def acknowledge(db: Database, purchase: Purchase, now: datetime) -> None:
+    """The merchant has been told Err 0 for the first time: the only thing that `PayRep` ever writes."""
+    await db.one(
+        """
+        update purchase set acknowledged_at = %(now)s
+        where id = %(id)s and acknowledged_at is null and state = 'PAID'
+        """,
+        {"now": now, "id": purchase.id},
+    )
