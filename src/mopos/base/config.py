@@ -13,9 +13,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mopos.base.secret import Secret
 
-# Good enough to play with on one machine, and refused anywhere else (see `Settings.refuse_demo_secrets`).
-DEMO_KEY = "demo-key-not-for-production"
-
 
 def default_data_dir() -> Path:
     """Where an installation keeps its embedded database: /var/lib for root, the user's own data folder otherwise."""
@@ -44,9 +41,11 @@ class Settings(BaseSettings):
         description="The address under which browsers and merchants reach MoPos. All links and the WSDL are built from "
         "it, never from what a request claims to be its host.",
     )
-    secret_key: SecretStr = Field(
-        SecretStr(DEMO_KEY),
-        description="The key under which every `Rmz` is hashed. 32 characters or more; keep it safe.",
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="The key under which every `Rmz` is hashed, 32 characters or more. Whoever loses it makes every "
+        "`Rmz` useless. With an embedded database it is made by itself and kept in the data folder.",
     )
     database_pool: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL per process.")
     database_timeout_s: float = Field(
@@ -84,4 +83,7 @@ class Settings(BaseSettings):
 
     @property
     def rmz_key(self) -> Secret:
+        """The key for `Rmz` hashes. Raises `LookupError` when there is none."""
+        if self.secret_key is None:
+            raise LookupError("MOPOS_SECRET_KEY is not set")
         return Secret(self.secret_key.get_secret_value())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+
+_UNGUESSABLE = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def with_check_digit(number: int) -> str:
@@ -25,6 +28,11 @@ def without_check_digit(text: str) -> int:
 def unguessable() -> str:
     """A reference of 128 random bits for an address, such as an attempt's return address: 22 URL-safe characters."""
     return secrets.token_urlsafe(16)
+
+
+def looks_unguessable(text: str) -> bool:
+    """Whether `text` has the form of an `unguessable` reference, so that asking the database for it makes sense."""
+    return _UNGUESSABLE.fullmatch(text) is not None
 
 
 def _luhn(digits: str) -> int:

@@ -223,6 +223,14 @@ def back_to_shop(redirect_url: str, res: str) -> str:
     return urlunsplit((parts.scheme.lower(), netloc, _ascii(parts.path) or "/", query, _ascii(parts.fragment)))
 
 
+def safe_back_to_shop(fields: Mapping[str, str]) -> str | None:
+    """The way back to the shop from a form that was refused; None when the form names no usable one."""
+    url, res = fields.get("RedirectURL", "").strip(), fields.get("Res", "").strip()
+    if _problems_of_redirect(url):
+        return None
+    return url if _problems_of_res(res) else back_to_shop(url, res)
+
+
 def _names_res(pair: str) -> bool:
     return any(name.lower() == "res" for name, _ in parse_qsl(pair, keep_blank_values=True))
 

@@ -1,0 +1,5 @@
+"""`python -m mopos` is the command `mopos`."""
+
+from mopos.cli import main
+
+main()

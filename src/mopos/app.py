@@ -1,0 +1,165 @@
+"""The composition root: reads the settings, builds what the house stands on, mounts the doors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from litestar import HttpMethod, Litestar, Request, Response, asgi, get
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from mopos.actions.services import Services
+from mopos.banks.sandbox import Sandbox, SandboxSettings
+from mopos.base import log as logging
+from mopos.base.clock import Clock, system_clock
+from mopos.base.config import Settings
+from mopos.base.db import Database, DatabaseUnavailable
+from mopos.base.errors import Refused
+from mopos.base.secret import Secret
+from mopos.db.migrate import refuse_when_behind
+from mopos.edges.form import read_body
+from mopos.edges.http import SOAP_PATH, CallerAddress, Front
+from mopos.edges.pay import pages
+from mopos.edges.pay.views import Buyer, lang_of, response
+from mopos.edges.pay_rep import PayRep
+from mopos.edges.soap.asmx import Asmx, AsmxRequest, AsmxResponse
+
+log = structlog.get_logger()
+
+
+def build_services(settings: Settings, db: Database, clock: Clock = system_clock) -> Services:
+    """The bank and everything else that actions need, around an open database."""
+    bank = Sandbox(
+        SandboxSettings(
+            base_url=settings.sandbox_url,
+            terminal=settings.sandbox_terminal,
+            key=Secret(settings.sandbox_key.get_secret_value()),
+            deadline_s=settings.bank_deadline_s,
+        )
+    )
+    return Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings)
+
+
+def open_database(settings: Settings) -> Database:
+    """The pool, not yet opened. `MOPOS_DATABASE_URL` must be set by now."""
+    if settings.database_url is None:
+        raise LookupError("MOPOS_DATABASE_URL is not set")
+    return Database(settings.database_url, pool_size=settings.database_pool, timeout_s=settings.database_timeout_s)
+
+
+def create_app() -> ASGIApp:
+    """The gateway as an ASGI application, set up from the environment. Refuses a database that is behind."""
+    settings = Settings()
+    logging.set_up(settings.log_level)
+    db = open_database(settings)
+    refuse_when_behind(settings.database_url or "")
+    services = build_services(settings, db)
+    callers = CallerAddress(settings.trusted_proxies)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with db:
+            yield
+
+    app = Litestar(
+        route_handlers=[
+            *Buyer(services, callers).routes(),
+            _asmx_door(services, callers),
+            *_static_doors(),
+            *_health_doors(db),
+        ],
+        lifespan=[lifespan],
+        exception_handlers={HTTPException: _show_http_error, Exception: _show_failure},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,  # edges/form bounds the body itself, by size and by time
+    )
+    return Front(app)
+
+
+def _asmx_door(services: Services, callers: CallerAddress) -> Any:
+    asmx = Asmx(services.settings.public_url, PayRep(services))
+
+    @asgi(SOAP_PATH, is_mount=True, copy_scope=True)
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        try:
+            body = await read_body(request.stream()) if scope["method"] == HttpMethod.POST else b""
+            answer = await asmx.answer(
+                AsmxRequest(
+                    method=scope["method"],
+                    path_info=_path_info(scope),
+                    query=scope["query_string"],
+                    content_type=request.headers.get("content-type"),
+                    soap_action=request.headers.get("soapaction"),
+                    body=body,
+                    source=callers.of(scope),
+                )
+            )
+        except Refused as refused:
+            answer = AsmxResponse(refused.status, (), b"")
+        await Response(answer.body, status_code=answer.status, headers=dict(answer.headers)).to_asgi_response(
+            app=None, request=request
+        )(scope, receive, send)
+
+    return door
+
+
+def _path_info(scope: Scope) -> str:
+    return scope["raw_path"].decode("latin-1").removeprefix(SOAP_PATH)
+
+
+def _static_doors() -> list[Any]:
+    files = pages.static_files()
+
+    @get("/static/{name:str}")
+    async def static(name: str) -> Response[bytes]:
+        found = files.get(name)
+        if found is None:
+            raise NotFoundException
+        headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+        return Response(found.content, media_type=found.content_type, headers=headers)
+
+    return [static]
+
+
+def _health_doors(db: Database) -> list[Any]:
+    @get("/healthz", media_type="text/plain")
+    async def healthz() -> str:
+        """The process answers."""
+        return "ok\n"
+
+    @get("/readyz", media_type="text/plain")
+    async def readyz() -> Response[str]:
+        """It can also work: PostgreSQL answers."""
+        try:
+            await db.one("select 1")
+        except DatabaseUnavailable:
+            return Response("the database does not answer\n", status_code=503)
+        return Response("ok\n")
+
+    return [healthz, readyz]
+
+
+def _show_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    code = "method_not_allowed" if isinstance(error, MethodNotAllowedException) else "page_not_found"
+    return response(pages.error_page(code, lang_of(request)))
+
+
+def _show_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    # The type is enough to find the place; messages of libraries may carry what a buyer or merchant has sent.
+    log.error("failure", kind=type(error).__name__, where=_where(error))
+    return response(pages.error_page("out_of_order", lang_of(request)))
+
+
+def _where(error: BaseException) -> list[str]:
+    """File and line of each step to the failure, without any values."""
+    steps = []
+    trace = error.__traceback__
+    while trace:
+        steps.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return steps

@@ -1,0 +1,275 @@
+"""The operator's verbs: `mopos ...`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from mopos.actions import audit as auditing
+from mopos.actions import manage_account
+from mopos.base import log as logging
+from mopos.base.clock import jalali, system_clock
+from mopos.base.config import Settings
+from mopos.base.db import Database, DatabaseUnavailable
+from mopos.base.embedded import EmbeddedServerError
+from mopos.base.ids import with_check_digit
+from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
+from mopos.edges.running import KeyMissing, ready
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="mopos",
+    help="MoPos, a self-hosted internet payment gateway. Settings come from MOPOS_* (docs/reference/settings.md).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+account = typer.Typer(help="Merchants' gateways: the number ID and the password Rmz.", no_args_is_help=True)
+app.add_typer(account, name="account")
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def main() -> None:
+    """The command `mopos`: known failures are one clear line and exit status 1."""
+    try:
+        app()
+    except (EmbeddedServerError, DatabaseBehind, KeyMissing) as error:
+        err.print(f"[bold red]mopos:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except DatabaseUnavailable:
+        err.print("[bold red]mopos:[/] the database does not answer; see MOPOS_DATABASE_URL")
+        sys.exit(1)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Gateway processes.")] = 1,
+    with_worker: Annotated[bool, typer.Option(help="Run the worker beside it.")] = False,
+) -> None:
+    """Run the gateway. Requests in flight are finished when it is told to stop."""
+    import uvicorn  # noqa: PLC0415  # half a second that other verbs need not wait for
+
+    with _prepared() as settings, _worker_beside(with_worker):
+        uvicorn.run(
+            "mopos.app:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            # Addresses of callers are read from the settings' trusted proxies, by ourselves.
+            proxy_headers=False,
+            server_header=False,
+            access_log=False,
+            log_level="warning" if settings.log_level != "debug" else "info",
+            timeout_graceful_shutdown=30,
+            timeout_keep_alive=15,
+            backlog=4096,
+        )
+
+
+@contextmanager
+def _worker_beside(wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    process = subprocess.Popen([sys.executable, "-m", "mopos", "worker"], start_new_session=True)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@app.command()
+def worker() -> None:
+    """Run the worker: it asks banks about purchases whose answer is missing, and ends those that nobody finished."""
+    from mopos.app import build_services, open_database  # noqa: PLC0415  # the composition root sees this module
+    from mopos.edges.worker import run_worker  # noqa: PLC0415
+
+    async def run(settings: Settings) -> None:
+        async with open_database(settings) as db:
+            await run_worker(settings.database_url or "", build_services(settings, db))
+
+    with _prepared() as settings:
+        asyncio.run(run(settings))
+
+
+@app.command("bank-sim")
+def bank_sim(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
+    seed: Annotated[int, typer.Option(help="What chance starts from; the same seed gives the same bank.")] = 1,
+    book: Annotated[Path | None, typer.Option(help="File in which the bank keeps what it took and gave back.")] = None,
+    give_back_s: Annotated[float, typer.Option(help="Seconds until an unverified payment is given back.")] = 900.0,
+    session_s: Annotated[float, typer.Option(help="Seconds that a buyer may stay on the bank's page.")] = 600.0,
+) -> None:
+    """Run the sandbox bank: a bank to play with, in which no money exists."""
+    from mopos.banks import sandbox_sim  # noqa: PLC0415  # needed by this verb only
+
+    sandbox_sim.run(host, port, seed=seed, book_path=book, give_back_s=give_back_s, session_s=session_s)
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the present. Running it again changes nothing."""
+    with ready(_settings()) as settings:
+        applied = migrate(settings.database_url or "")
+    for name in applied:
+        out.print(f"applied {name}")
+    out.print("the database is at the present")
+
+
+@app.command("audit")
+def audit_command() -> None:
+    """Recompute everything from the journal and print what differs. Exit status 1 when something does."""
+    with _prepared() as settings:
+        clean = _with_database(settings, _audit)
+    raise typer.Exit(0 if clean else 1)
+
+
+async def _audit(db: Database) -> bool:
+    findings: list[auditing.Finding] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("auditing", total=None)
+        async for step in auditing.audit(db, system_clock()):
+            bar.update(task, completed=step.done, total=step.of)
+            findings.extend(step.findings)
+    balances = await auditing.trial_balance(db)
+    _print_balances(balances)
+    books = sum(b.debit_rial - b.credit_rial for b in balances if b.kind == "acquirer_receivable")
+    paid = await auditing.paid_total(db)
+    for finding in findings:
+        out.print(f"[red]purchase {with_check_digit(finding.purchase_id)}[/]: {finding.what} ({finding.check})")
+    if books != paid:
+        out.print(f"[red]banks owe us {books:,} Rial by the books, PAID purchases come to {paid:,} Rial[/]")
+    clean = not findings and books == paid
+    out.print("[green]no differences[/]" if clean else "[bold red]differences found[/]")
+    return clean
+
+
+def _print_balances(balances: list[auditing.Balance]) -> None:
+    table = Table(title="Trial balance, Rial")
+    for heading in ("account", "owner"):
+        table.add_column(heading)
+    for heading in ("debit", "credit"):
+        table.add_column(heading, justify="right")
+    for balance in balances:
+        table.add_row(balance.kind, str(balance.owner), f"{balance.debit_rial:,}", f"{balance.credit_rial:,}")
+    total = [f"{sum(b[column] for b in balances):,}" for column in (2, 3)]
+    table.add_section()
+    table.add_row("total", "", *total)
+    out.print(table)
+
+
+@app.command()
+def demo(
+    check: Annotated[bool, typer.Option("--check", help="Do one whole purchase by itself, then stop.")] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="First of three ports: gateway, bank, shop.")] = 8000,
+) -> None:
+    """Start everything on this machine to play with: gateway, worker, sandbox bank and a sample shop."""
+    from mopos.edges.demo.run import check_demo, run_demo  # noqa: PLC0415  # needed by this verb only
+
+    raise typer.Exit(check_demo() if check else run_demo(host, port))
+
+
+@account.command("create")
+def account_create(
+    name: Annotated[str, typer.Option(help="The merchant's name, as buyers see it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Make a gateway. Its Rmz is shown once: only its hash is kept."""
+    with _prepared() as settings:
+        try:
+            made = _with_database(settings, lambda db: manage_account.create_account(db, system_clock, settings, name))
+        except manage_account.NameUnusable as error:
+            raise typer.BadParameter(str(error), param_hint="--name") from None
+    _print_credentials(made, as_json)
+
+
+@account.command("rotate-rmz")
+def account_rotate(
+    number: Annotated[str, typer.Argument(metavar="ID", help="The gateway's number.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Give a gateway a new Rmz. The old one stays valid for MOPOS_RMZ_GRACE_S seconds."""
+    with _prepared() as settings:
+        made = _with_database(settings, lambda db: manage_account.rotate_rmz(db, system_clock, settings, number))
+    if made is None:
+        raise typer.BadParameter("there is no gateway with this number", param_hint="ID")
+    _print_credentials(made, as_json)
+
+
+@account.command("list")
+def account_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """List the gateways."""
+
+    async def show(db: Database) -> None:
+        if not as_json:
+            out.print("ID        made at (Tehran)     name")
+        async for gateway in manage_account.accounts(db):
+            number = with_check_digit(gateway.id)
+            if as_json:
+                print(json.dumps({"ID": number, "name": gateway.name}, ensure_ascii=False))
+            else:
+                out.print(f"{number:<9} {jalali(gateway.created_at)}  {gateway.name}", markup=False)
+
+    with _prepared() as settings:
+        _with_database(settings, show)
+
+
+def _print_credentials(made: manage_account.Credentials, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"ID": made.id, "Rmz": made.rmz.reveal()}))
+        return
+    out.print(f"ID:  {made.id}\nRmz: {made.rmz.reveal()}\nKeep the Rmz now: it cannot be shown again.")
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    logging.set_up(settings.log_level)
+    return settings
+
+
+@contextmanager
+def _prepared() -> Iterator[Settings]:
+    """A database that runs and is at the present. The embedded one is brought there; a server must have been."""
+    asked = _settings()
+    with ready(asked) as settings:
+        if asked.database_url is None:
+            migrate(settings.database_url or "")
+        else:
+            refuse_when_behind(settings.database_url or "")
+        yield settings
+
+
+def _with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    from mopos.app import open_database  # noqa: PLC0415  # the composition root sees this module
+
+    async def run() -> T:
+        async with open_database(settings) as db:
+            return await work(db)
+
+    return asyncio.run(run())

@@ -1,0 +1,108 @@
+"""The door `/Payment.aspx`: a merchant's form as a browser posts it (guide section 3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import unquote_to_bytes
+
+from multipart import MultipartError, MultipartParser, parse_options_header
+
+from mopos.base.errors import Refused
+
+# The guide's six fields with their bounds need under 20 kB even percent-encoded; the rest is room for a shop's own.
+BODY_BYTES_MAX = 64 * 1024
+# A phone on a bad line sends 64 kB in a few seconds; who needs longer only wants to hold a connection.
+BODY_DEADLINE_S = 15.0
+# The guide has six; frameworks add a handful (__VIEWSTATE and the like). More is an attack on our memory.
+FIELDS_MAX = 100
+
+GUIDE_FIELDS = {name.lower(): name for name in ("ID", "Res", "Amnt", "Nam", "Dsc", "RedirectURL")}
+
+# Old Persian shops; every other charset's bytes would be guessed at.
+_CHARSETS = {
+    "": "utf-8",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "windows-1256": "cp1256",
+    "cp1256": "cp1256",
+}
+
+
+async def read_body(stream: AsyncIterator[bytes]) -> bytes:
+    """The whole body. Raises `Refused` (`form_too_large`, `form_too_slow`)."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            async for chunk in stream:
+                size += len(chunk)
+                if size > BODY_BYTES_MAX:
+                    raise Refused(["form_too_large"])
+                chunks.append(chunk)
+    except TimeoutError:
+        raise Refused(["form_too_slow"]) from None
+    return b"".join(chunks)
+
+
+def read_form(content_type: str, body: bytes) -> dict[str, str]:
+    """The guide's fields that were posted, under their exact names; others are left out.
+
+    Names are matched without regard to case, as ASP.NET does. A field that comes twice could be read in two ways, so
+    it is refused (`field_repeated`), and so is a body that is no form (`form_unreadable`)."""
+    kind, options = parse_options_header(content_type)
+    charset = _CHARSETS.get(options.get("charset", "").strip().lower())
+    if charset is None:
+        raise Refused(["form_unreadable"])
+    match kind.lower():
+        case "" | "application/x-www-form-urlencoded":
+            pairs = _urlencoded(body)
+        case "multipart/form-data":
+            pairs = _multipart(body, options.get("boundary", ""))
+        case _:
+            raise Refused(["form_unreadable"])
+    return _guide_fields([(_decoded(name, charset), _decoded(value, charset)) for name, value in pairs])
+
+
+def _urlencoded(body: bytes) -> list[tuple[bytes, bytes]]:
+    parts = body.split(b"&", FIELDS_MAX)
+    if len(parts) > FIELDS_MAX:
+        raise Refused(["form_unreadable"])
+    pairs = (part.replace(b"+", b" ").partition(b"=") for part in parts if part)
+    return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs]
+
+
+def _multipart(body: bytes, boundary: str) -> list[tuple[bytes, bytes]]:
+    from io import BytesIO  # noqa: PLC0415  # few shops post this kind
+
+    try:
+        parser = MultipartParser(BytesIO(body), boundary, charset="latin-1", part_limit=FIELDS_MAX)
+        return [(part.name.encode("latin-1"), part.raw) for part in parser if not part.filename]
+    except (MultipartError, UnicodeError) as error:
+        raise Refused(["form_unreadable"]) from error
+
+
+def _decoded(text: bytes, charset: str) -> str:
+    try:
+        return text.decode(charset)
+    except UnicodeDecodeError:
+        if charset != "utf-8":
+            raise Refused(["form_unreadable"]) from None
+    # A browser posts in the page's charset and does not say which. What is not UTF-8 comes from an old Persian page.
+    try:
+        return text.decode("cp1256")
+    except UnicodeDecodeError:
+        raise Refused(["form_unreadable"]) from None
+
+
+def _guide_fields(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        known = GUIDE_FIELDS.get(name.strip().lower())
+        if known is None:
+            continue
+        if known in fields:
+            raise Refused(["field_repeated"])
+        fields[known] = value
+    return fields

@@ -1,0 +1,189 @@
+"""The buyer's doors: the form, the way to the bank and back, and the page of a purchase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from litestar import MediaType, Request, Response, get, post, route
+from litestar.datastructures import State as AppState
+from litestar.response import Redirect as SeeOther
+
+from mopos.actions.finish_attempt import finish_attempt
+from mopos.actions.register_purchase import AlreadyPaid, register_purchase
+from mopos.actions.send_to_bank import BankUnavailable, send_to_bank
+from mopos.actions.services import Services
+from mopos.banks.port import Decline
+from mopos.base.db import DatabaseUnavailable
+from mopos.base.errors import Refused
+from mopos.base.ids import looks_unguessable
+from mopos.domain.payments import store
+from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop
+from mopos.edges.form import FIELDS_MAX, read_body, read_form
+from mopos.edges.http import CallerAddress
+from mopos.edges.i18n import Lang, choose
+from mopos.edges.pay import pages
+from mopos.edges.pay.pages import Page, PurchaseView
+
+BuyerRequest = Request[Any, Any, AppState]
+
+
+def lang_of(request: BuyerRequest) -> Lang:
+    """The language of a page: the switch, else what the browser asks for."""
+    return choose(request.query_params.get("lang"), request.headers.get("accept-language"))
+
+
+def response(page: Page) -> Response[bytes]:
+    """A page as Litestar sends it."""
+    return Response(page.html, status_code=page.status, headers=dict(page.headers), media_type=MediaType.HTML)
+
+
+def view_of(services: Services, purchase: Purchase) -> PurchaseView:
+    """What a purchase's page shows."""
+    facts = services.bank.facts
+    return PurchaseView(
+        state=purchase.state,
+        merchant=purchase.gateway_name,
+        amount=purchase.amount,
+        number=purchase.number,
+        res=purchase.res,
+        nam=purchase.nam,
+        dsc=purchase.dsc,
+        registered_at=purchase.registered_at,
+        paid_at=purchase.paid_at,
+        masked_pan=purchase.masked_pan,
+        bank_ref=purchase.bank_ref or "",
+        trace=purchase.trace,
+        bank_fa=facts.title_fa,
+        bank_en=facts.title_en,
+        decline=Decline(purchase.decline) if purchase.decline else None,
+        late=purchase.late,
+        address=f"/pay/{purchase.token}",
+        back_url=purchase.back_url,
+        try_again_path=f"/pay/{purchase.token}" if purchase.may_try_again(services.clock()) else None,
+    )
+
+
+class Buyer:
+    """The handlers, around the services that they call."""
+
+    def __init__(self, services: Services, callers: CallerAddress) -> None:
+        self._services = services
+        self._callers = callers
+        self._origin = services.settings.public_url
+
+    def routes(self) -> list[Callable[..., Any]]:
+        """Litestar's handlers for all of these doors."""
+
+        @get("/", include_in_schema=False)
+        async def home(request: BuyerRequest) -> Response[bytes]:
+            return response(pages.home_page(lang_of(request), self._origin))
+
+        @get("/Payment.aspx")
+        async def explain(request: BuyerRequest) -> Response[bytes]:
+            return response(pages.explain_page(lang_of(request), self._origin))
+
+        @post("/Payment.aspx")
+        async def form(request: BuyerRequest) -> Response[Any]:
+            return await self.form(request)
+
+        @get("/pay/{token:str}")
+        async def show(request: BuyerRequest, token: str) -> Response[Any]:
+            return await self.show(request, token)
+
+        @post("/pay/{token:str}")
+        async def pay(request: BuyerRequest, token: str) -> Response[Any]:
+            return await self.pay(request, token)
+
+        @route("/pay/return/{ref:str}", http_method=["GET", "POST"])
+        async def back(request: BuyerRequest, ref: str) -> Response[Any]:
+            return await self.back(request, ref)
+
+        return [home, explain, form, show, pay, back]
+
+    async def form(self, request: BuyerRequest) -> Response[Any]:
+        """A shop's form: register the purchase, then send the browser to the bank."""
+        lang = lang_of(request)
+        fields: Mapping[str, str] = {}
+        try:
+            fields = read_form(request.headers.get("content-type", ""), await read_body(request.stream()))
+            purchase = await register_purchase(self._services, parse_form(fields), self._callers.of(request.scope))
+        except Refused as refused:
+            back_url = safe_back_to_shop(fields)
+            return response(pages.refused_page(refused, lang, back_url=back_url, values=fields))
+        except AlreadyPaid as paid:
+            return response(pages.already_paid_page(view_of(self._services, paid.purchase), lang))
+        except DatabaseUnavailable:
+            return response(pages.error_page("out_of_order", lang))
+        return await self._to_bank(purchase, lang)
+
+    async def pay(self, request: BuyerRequest, token: str) -> Response[Any]:
+        """The buyer presses "continue" or "try again" on the purchase's page."""
+        lang = lang_of(request)
+        try:
+            purchase = await self._find(token)
+        except DatabaseUnavailable:
+            return response(pages.error_page("out_of_order", lang))
+        if purchase is None:
+            return response(pages.error_page("page_not_found", lang))
+        return await self._to_bank(purchase, lang)
+
+    async def _to_bank(self, purchase: Purchase, lang: Lang) -> Response[Any]:
+        try:
+            redirect = await send_to_bank(self._services, purchase)
+        except BankUnavailable as unavailable:
+            return response(pages.bank_unavailable_page(view_of(self._services, unavailable.purchase), lang))
+        except DatabaseUnavailable:
+            return response(pages.error_page("out_of_order", lang))
+        if redirect is None:
+            return self._to_page(purchase)
+        if redirect.method == "GET":
+            return SeeOther(redirect.url, status_code=303)
+        return response(pages.to_bank_page(redirect, view_of(self._services, purchase), lang))
+
+    async def back(self, request: BuyerRequest, ref: str) -> Response[Any]:
+        """The browser is back from the bank, by whatever method the bank uses."""
+        lang = lang_of(request)
+        try:
+            fields = await _returned_fields(request)
+            purchase = await finish_attempt(self._services, ref, fields) if looks_unguessable(ref) else None
+        except Refused as refused:
+            return response(pages.refused_page(refused, lang, back_url=None, values={}))
+        except DatabaseUnavailable:
+            # The claim, if there was one, comes due by itself; the same address may simply be opened again.
+            return response(pages.error_page("out_of_order", lang))
+        return self._to_page(purchase) if purchase else response(pages.error_page("page_not_found", lang))
+
+    async def show(self, request: BuyerRequest, token: str) -> Response[Any]:
+        """A purchase's page: what became of it, for ever at this address."""
+        lang = lang_of(request)
+        try:
+            purchase = await self._find(token)
+        except DatabaseUnavailable:
+            return response(pages.error_page("out_of_order", lang))
+        if purchase is None:
+            return response(pages.error_page("page_not_found", lang))
+        stay = request.query_params.get("stay") == "1"
+        return response(pages.purchase_page(view_of(self._services, purchase), lang, stay=stay))
+
+    async def _find(self, token: str) -> Purchase | None:
+        return await store.by_token(self._services.db, token) if looks_unguessable(token) else None
+
+    def _to_page(self, purchase: Purchase) -> Response[Any]:
+        # After a POST the browser is led to a page that can be refreshed without posting anything again.
+        return SeeOther(f"{self._origin}/pay/{purchase.token}", status_code=303)
+
+
+async def _returned_fields(request: BuyerRequest) -> dict[str, str]:
+    """Query and form fields that a bank's page sent; a field of the form wins, as it is the bank's usual way."""
+    body = await read_body(request.stream())
+    query = request.scope["query_string"].decode("latin-1")
+    try:
+        return dict(
+            pair
+            for text in (query, body.decode("latin-1"))
+            for pair in parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        )
+    except ValueError:
+        raise Refused(["form_unreadable"]) from None

@@ -1,0 +1,79 @@
+"""`PayRep` behind the ASMX service: one call in, the guide's nine fields out (guide section 4)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from mopos.actions.report_result import WRONG_ID_OR_RMZ, Report, report_result
+from mopos.actions.services import Services
+from mopos.banks.port import Decline
+from mopos.base.clock import jalali
+from mopos.base.db import DatabaseUnavailable
+from mopos.base.secret import Secret
+from mopos.domain.payments.states import State
+from mopos.edges.i18n.texts import err_dsc
+from mopos.edges.soap.result import PayRepCall, PayRepResult
+from mopos.edges.throttle import WrongGuesses
+
+TOO_MANY_CALLS = 94
+OUT_OF_ORDER = 99
+# What a guesser waits for an answer once it is too many; and how many may wait at once, so that waiting is free for us.
+_SLOWED_S = 1.0
+_SLOWED_MAX = 200
+
+log = structlog.get_logger()
+
+
+class PayRep:
+    """Answers the calls of one process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._wrong = WrongGuesses(services.clock, services.settings.wrong_rmz_max)
+        self._slowed = 0
+
+    async def __call__(self, call: PayRepCall) -> PayRepResult:
+        try:
+            report = await report_result(self._services, call.id or "", call.rmz or Secret(""), call.res or "")
+        except DatabaseUnavailable:
+            log.error("pay_rep.out_of_order")
+            return _nothing(OUT_OF_ORDER)
+        if report.err == WRONG_ID_OR_RMZ and self._wrong.too_many(call.source, call.id or ""):
+            await self._slow_down()
+            return _nothing(TOO_MANY_CALLS)
+        return _result(report)
+
+    async def _slow_down(self) -> None:
+        if self._slowed >= _SLOWED_MAX:
+            return
+        self._slowed += 1
+        try:
+            await asyncio.sleep(_SLOWED_S)
+        finally:
+            self._slowed -= 1
+
+
+def _nothing(err: int) -> PayRepResult:
+    return PayRepResult(None, None, 0, None, err, err_dsc(err), None, None, None)
+
+
+def _result(report: Report) -> PayRepResult:
+    purchase = report.purchase
+    if purchase is None:
+        return _nothing(report.err)
+    decline = Decline(purchase.decline) if purchase.state is State.DECLINED and purchase.decline else None
+    return PayRepResult(
+        Nam=purchase.nam,
+        Dsc=purchase.dsc,
+        Amnt=int(purchase.amount),
+        # The time of the payment: there is none before it is paid.
+        Dat=jalali(purchase.paid_at) if purchase.paid_at else None,
+        Err=report.err,
+        ErrDsc=err_dsc(report.err, decline),
+        # Settlement comes with its own part of the books; until then nothing is settled.
+        DatTasvie=None,
+        NoTasvie=None,
+        IP=str(purchase.buyer_ip),
+    )

@@ -1,0 +1,47 @@
+"""What tests stand on: a real PostgreSQL, and a fresh, migrated database for each test module.
+
+`MOPOS_PG_BINDIR` runs the same tests on other binaries (Debian's PostgreSQL 15 in CI).
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from mopos.base import embedded
+from mopos.db.migrate import migrate
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server with an empty, migrated database `template_mopos`."""
+    bindir = os.environ.get("MOPOS_PG_BINDIR")
+    # Pytest's own folders are closed to other users; as root PostgreSQL runs as another one.
+    with embedded.start(embedded_folder(tmp_path_factory), Path(bindir) if bindir else None) as server:
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
+            connection.execute("create database template_mopos")
+        migrate(make_conninfo(server.dsn, dbname="template_mopos"))
+        yield server.dsn
+
+
+def embedded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for an embedded server that its unprivileged user can reach."""
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="mopos-test-")) / "postgresql"
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres: str) -> Iterator[str]:
+    """The address of a fresh, migrated database."""
+    name = f"mopos_{next(_numbers)}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"create database {name} template template_mopos")
+        yield make_conninfo(postgres, dbname=name)
+        connection.execute(f"drop database {name} with (force)")
