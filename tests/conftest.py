@@ -5,7 +5,9 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -32,16 +34,28 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def embedded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for an embedded server that its unprivileged user can reach."""
-    import tempfile
-
     return Path(tempfile.mkdtemp(prefix="mopos-test-")) / "postgresql"
 
 
-@pytest.fixture(scope="module")
-def dsn(postgres: str) -> Iterator[str]:
-    """The address of a fresh, migrated database."""
-    name = f"mopos_{next(_numbers)}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
+@contextmanager
+def fresh_database(server: str) -> Iterator[str]:
+    """A fresh, migrated database on `server`; it is gone afterwards."""
+    name = f"mopos_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"create database {name} template template_mopos")
-        yield make_conninfo(postgres, dbname=name)
+        yield make_conninfo(server, dbname=name)
         connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def dsn(postgres: str) -> Iterator[str]:
+    """The address of a fresh, migrated database, for one test."""
+    with fresh_database(postgres) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def shared_dsn(postgres: str) -> Iterator[str]:
+    """The same, for all tests of a module that leave nothing behind."""
+    with fresh_database(postgres) as address:
+        yield address

@@ -13,9 +13,9 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def sql(dsn):
+def sql(shared_dsn):
     """A transaction that is rolled back."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(shared_dsn) as connection:
         yield connection
         connection.rollback()
 
@@ -166,7 +166,7 @@ def journal(sql, purchase, event, start, end):
 
 
 @pytest.mark.parametrize("table", ["journal", "ledger_line"])
-@pytest.mark.parametrize("statement", ["update {} set id = id", "delete from {}", "truncate {} cascade"])
+@pytest.mark.parametrize("statement", ["update {} set id = default", "delete from {}", "truncate {} cascade"])
 def test_books_are_append_only(sql, table, statement):
     with pytest.raises(psycopg.errors.RestrictViolation, match="append only"):
         sql.execute(statement.format(table))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from mopos.actions.services import Services
 from mopos.base.errors import Refused
@@ -20,7 +21,14 @@ class AlreadyPaid(Exception):
         self.purchase = purchase
 
 
-async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str) -> Purchase:
+class Posted(NamedTuple):
+    """What a form came to. `is_new`: this very post registered the purchase, so nobody else is sending its buyer."""
+
+    purchase: Purchase
+    is_new: bool
+
+
+async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str) -> Posted:
     """Register a new purchase, or find the one that the same form registered before (refresh, back button).
 
     From here on it can be seen in the merchant's reports; no bank has been called yet. Refusals: `id_unknown`,
@@ -42,7 +50,9 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
         raise Refused(["id_unknown"])
     if registered.suspended:
         raise Refused(["gateway_suspended"])
-    return registered.purchase or await _posted_before(services, new)
+    if registered.purchase:
+        return Posted(registered.purchase, is_new=True)
+    return Posted(await _posted_before(services, new), is_new=False)
 
 
 async def _posted_before(services: Services, new: NewPurchase) -> Purchase:

@@ -22,17 +22,18 @@ class BankUnavailable(Exception):
         self.purchase = purchase
 
 
-async def send_to_bank(services: Services, purchase: Purchase) -> Redirect | None:
+async def send_to_bank(services: Services, purchase: Purchase, *, is_new: bool = False) -> Redirect | None:
     """How the buyer's browser gets to the bank. None: there is nothing to pay now, or somebody else is just sending
     this buyer there; the purchase's own page says which.
 
     An attempt that the bank has open is continued, so that a refresh or the back button never makes a second one. A
-    new attempt is made only once the old one is known to have taken nothing."""
+    new attempt is made only once the old one is known to have taken nothing. A purchase that this very request has
+    registered (`is_new`) goes with its first attempt; everybody else makes a new one, as the first may be on its way."""
     if not purchase.may_try_again(services.clock()):
         return None
     if purchase.state is State.AT_BANK:
         return _read_redirect(purchase.bank_redirect)
-    if purchase.version > 1:
+    if not is_new:
         again = await _start_again(services, purchase)
         if again is None:
             return None

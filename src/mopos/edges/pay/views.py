@@ -108,7 +108,7 @@ class Buyer:
         fields: Mapping[str, str] = {}
         try:
             fields = read_form(request.headers.get("content-type", ""), await read_body(request.stream()))
-            purchase = await register_purchase(self._services, parse_form(fields), self._callers.of(request.scope))
+            posted = await register_purchase(self._services, parse_form(fields), self._callers.of(request.scope))
         except Refused as refused:
             back_url = safe_back_to_shop(fields)
             return response(pages.refused_page(refused, lang, back_url=back_url, values=fields))
@@ -116,7 +116,7 @@ class Buyer:
             return response(pages.already_paid_page(view_of(self._services, paid.purchase), lang))
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
-        return await self._to_bank(purchase, lang)
+        return await self._to_bank(posted.purchase, lang, is_new=posted.is_new)
 
     async def pay(self, request: BuyerRequest, token: str) -> Response[Any]:
         """The buyer presses "continue" or "try again" on the purchase's page."""
@@ -129,9 +129,9 @@ class Buyer:
             return response(pages.error_page("page_not_found", lang))
         return await self._to_bank(purchase, lang)
 
-    async def _to_bank(self, purchase: Purchase, lang: Lang) -> Response[Any]:
+    async def _to_bank(self, purchase: Purchase, lang: Lang, *, is_new: bool = False) -> Response[Any]:
         try:
-            redirect = await send_to_bank(self._services, purchase)
+            redirect = await send_to_bank(self._services, purchase, is_new=is_new)
         except BankUnavailable as unavailable:
             return response(pages.bank_unavailable_page(view_of(self._services, unavailable.purchase), lang))
         except DatabaseUnavailable:
