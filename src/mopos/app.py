@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -38,6 +39,8 @@ def build_services(settings: Settings, db: Database, clock: Clock = system_clock
             terminal=settings.sandbox_terminal,
             key=Secret(settings.sandbox_key.get_secret_value()),
             deadline_s=settings.bank_deadline_s,
+            session=timedelta(seconds=settings.sandbox_session_s),
+            verify_deadline=timedelta(seconds=settings.sandbox_give_back_s),
         )
     )
     return Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings)
@@ -113,7 +116,7 @@ def _path_info(scope: Scope) -> str:
 
 
 def _static_doors() -> list[Any]:
-    files = pages.static_files()
+    files = {file.name: file for file in pages.static_files()}
 
     @get("/static/{name:str}")
     async def static(name: str) -> Response[bytes]:
@@ -121,7 +124,7 @@ def _static_doors() -> list[Any]:
         if found is None:
             raise NotFoundException
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-        return Response(found.content, media_type=found.content_type, headers=headers)
+        return Response(found.body, media_type=found.content_type, headers=headers)
 
     return [static]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,7 +25,9 @@ from mopos.base.config import Settings
 from mopos.base.db import Database, DatabaseUnavailable
 from mopos.base.embedded import EmbeddedServerError
 from mopos.base.ids import with_check_digit
+from mopos.base.secret import Secret
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
+from mopos.edges.demo.parts import PartFailed
 from mopos.edges.running import KeyMissing, ready
 
 T = TypeVar("T")
@@ -47,7 +50,7 @@ def main() -> None:
     """The command `mopos`: known failures are one clear line and exit status 1."""
     try:
         app()
-    except (EmbeddedServerError, DatabaseBehind, KeyMissing) as error:
+    except (EmbeddedServerError, DatabaseBehind, KeyMissing, PartFailed) as error:
         err.print(f"[bold red]mopos:[/] {error}", soft_wrap=True)
         sys.exit(1)
     except DatabaseUnavailable:
@@ -117,15 +120,40 @@ def worker() -> None:
 def bank_sim(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
-    seed: Annotated[int, typer.Option(help="What chance starts from; the same seed gives the same bank.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same tokens and passwords; for tests.")
+    ] = None,
     book: Annotated[Path | None, typer.Option(help="File in which the bank keeps what it took and gave back.")] = None,
-    give_back_s: Annotated[float, typer.Option(help="Seconds until an unverified payment is given back.")] = 900.0,
-    session_s: Annotated[float, typer.Option(help="Seconds that a buyer may stay on the bank's page.")] = 600.0,
 ) -> None:
     """Run the sandbox bank: a bank to play with, in which no money exists."""
     from mopos.banks import sandbox_sim  # noqa: PLC0415  # needed by this verb only
 
-    sandbox_sim.run(host, port, seed=seed, book_path=book, give_back_s=give_back_s, session_s=session_s)
+    settings = _settings()
+    sandbox_sim.run(
+        host,
+        port,
+        seed=seed,
+        book_path=book,
+        give_back_s=settings.sandbox_give_back_s,
+        session_s=settings.sandbox_session_s,
+        deadline_s=settings.bank_deadline_s,
+    )
+
+
+@app.command("demo-shop", hidden=True)
+def demo_shop(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8002,
+    account: Annotated[str, typer.Option(help="The shop's ID at the gateway.")] = "",
+) -> None:
+    """Run the sample shop of the demo. Its Rmz comes in MOPOS_DEMO_RMZ."""
+    from mopos.edges.demo import shop  # noqa: PLC0415  # needed by this verb only
+
+    settings = _settings()
+    rmz = Secret(os.environ["MOPOS_DEMO_RMZ"])
+    shop.run(
+        host, port, gateway_url=settings.public_url, account_id=account, rmz=rmz, public_url=f"http://{host}:{port}"
+    )
 
 
 @app.command("migrate")
@@ -175,9 +203,9 @@ def _print_balances(balances: list[auditing.Balance]) -> None:
         table.add_column(heading, justify="right")
     for balance in balances:
         table.add_row(balance.kind, str(balance.owner), f"{balance.debit_rial:,}", f"{balance.credit_rial:,}")
-    total = [f"{sum(b[column] for b in balances):,}" for column in (2, 3)]
     table.add_section()
-    table.add_row("total", "", *total)
+    debit, credit = sum(b.debit_rial for b in balances), sum(b.credit_rial for b in balances)
+    table.add_row("total", "", f"{debit:,}", f"{credit:,}")
     out.print(table)
 
 
@@ -188,7 +216,8 @@ def demo(
     port: Annotated[int, typer.Option(help="First of three ports: gateway, bank, shop.")] = 8000,
 ) -> None:
     """Start everything on this machine to play with: gateway, worker, sandbox bank and a sample shop."""
-    from mopos.edges.demo.run import check_demo, run_demo  # noqa: PLC0415  # needed by this verb only
+    from mopos.edges.demo.check import check_demo  # noqa: PLC0415  # needed by this verb only
+    from mopos.edges.demo.run import run_demo  # noqa: PLC0415  # needed by this verb only
 
     raise typer.Exit(check_demo() if check else run_demo(host, port))
 

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     sandbox_url: str = Field("http://127.0.0.1:8001", description="Where the sandbox bank listens.")
     sandbox_terminal: str = Field("10000001", description="Our terminal's number at the sandbox bank.")
     sandbox_key: SecretStr = Field(SecretStr("sandbox-key"), description="Our terminal's key at the sandbox bank.")
+    sandbox_session_s: float = Field(
+        900.0, gt=0, description="How long the sandbox bank lets a buyer stay on its page; both sides read it."
+    )
+    sandbox_give_back_s: float = Field(
+        1800.0, gt=0, description="When the sandbox bank gives an unverified payment back; both sides read it."
+    )
     rmz_grace_s: float = Field(
         86400.0, ge=0, description="How long the old `Rmz` still works after a rotation, so that a shop can be changed."
     )
