@@ -21,20 +21,22 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server with an empty, migrated database `template_mopos`."""
     bindir = os.environ.get("MOPOS_PG_BINDIR")
-    # Pytest's own folders are closed to other users; as root PostgreSQL runs as another one.
-    with embedded.start(embedded_folder(tmp_path_factory), Path(bindir) if bindir else None) as server:
+    with open_folder() as folder, embedded.start(folder, Path(bindir) if bindir else None) as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             connection.execute("create database template_mopos")
         migrate(make_conninfo(server.dsn, dbname="template_mopos"))
         yield server.dsn
 
 
-def embedded_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for an embedded server that its unprivileged user can reach."""
-    return Path(tempfile.mkdtemp(prefix="mopos-test-")) / "postgresql"
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder for an embedded server. Pytest's own are closed to others; as root, PostgreSQL runs as another user."""
+    with tempfile.TemporaryDirectory(prefix="mopos-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "postgresql"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ nothing and gets None: the version in the `where` is the guard, the table `move`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any, NamedTuple
@@ -331,7 +331,7 @@ async def start_attempt(
             insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)
             select id, version, attempt_id, 'tried_again', %(from_state)s, 'REGISTERED', 'buyer', %(now)s from moved
         )
-        select 1 from moved
+        select version, attempt_id from moved
         """,
         {
             "id": purchase.id,
@@ -344,7 +344,29 @@ async def start_attempt(
             "next_check_at": next_check_at,
         },
     )
-    return await by_token(db, purchase.token) if row else None
+    if row is None:
+        return None
+    # As this statement left it: read again, it could already be a rival's newer attempt.
+    version, attempt_id = row
+    return replace(
+        purchase,
+        state=State.REGISTERED,
+        version=version,
+        check_count=0,
+        attempt_count=purchase.attempt_count + 1,
+        attempt_id=attempt_id,
+        terminal_id=terminal_id,
+        attempt_state="LIVE",
+        attempt_started_at=now,
+        attempt_ended_at=None,
+        ref=ref,
+        bank_token=None,
+        bank_redirect=None,
+        bank_ref=None,
+        trace="",
+        masked_pan="",
+        decline=None,
+    )
 
 
 class Claimed(NamedTuple):
