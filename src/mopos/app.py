@@ -89,11 +89,12 @@ def _asmx_door(services: Services, callers: CallerAddress) -> Any:
     @asgi(SOAP_PATH, is_mount=True, copy_scope=True)
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         request: Request[Any, Any, Any] = Request(scope, receive, send)
+        method = str(request.method)
         try:
-            body = await read_body(request.stream()) if scope["method"] == HttpMethod.POST else b""
+            body = await read_body(receive) if method == HttpMethod.POST else b""
             answer = await asmx.answer(
                 AsmxRequest(
-                    method=scope["method"],
+                    method=method,
                     path_info=_path_info(scope),
                     query=scope["query_string"],
                     content_type=request.headers.get("content-type"),

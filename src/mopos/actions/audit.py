@@ -35,7 +35,8 @@ CHECKS: tuple[Check, ...] = (
         select purchase_id, format('version %%s: %%s after %%s', version, from_state, before) from (
             select purchase_id, version, from_state,
                 lag(to_state, 1, '') over purchase as before, row_number() over purchase as place
-            from journal where purchase_id between %(first)s and %(last)s window purchase as (partition by purchase_id order by version)
+            from journal where purchase_id between %(first)s and %(last)s
+            window purchase as (partition by purchase_id order by version)
         ) j where version <> place or from_state <> before
         """,
     ),
@@ -46,7 +47,8 @@ CHECKS: tuple[Check, ...] = (
         from purchase p left join lateral (
             select version, to_state, event from journal where purchase_id = p.id order by version desc limit 1
         ) j on true
-        where p.id between %(first)s and %(last)s and (p.state, p.version, p.last_event) is distinct from (j.to_state, j.version, j.event)
+        where p.id between %(first)s and %(last)s
+            and (p.state, p.version, p.last_event) is distinct from (j.to_state, j.version, j.event)
         """,
     ),
     Check(

@@ -27,8 +27,8 @@ async def send_to_bank(services: Services, purchase: Purchase, *, is_new: bool =
     this buyer there; the purchase's own page says which.
 
     An attempt that the bank has open is continued, so that a refresh or the back button never makes a second one. A
-    new attempt is made only once the old one is known to have taken nothing. A purchase that this very request has
-    registered (`is_new`) goes with its first attempt; everybody else makes a new one, as the first may be on its way."""
+    new attempt is made only once the old one is known to have taken nothing. A purchase that this very request
+    registered (`is_new`) goes with its first attempt; others make a new one, as the first may be on its way."""
     if not purchase.may_try_again(services.clock()):
         return None
     if purchase.state is State.AT_BANK:

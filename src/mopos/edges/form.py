@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from urllib.parse import unquote_to_bytes
 
+from litestar.types import Receive
 from multipart import MultipartError, MultipartParser, parse_options_header
 
 from mopos.base.errors import Refused
@@ -30,20 +30,25 @@ _CHARSETS = {
 }
 
 
-async def read_body(stream: AsyncIterator[bytes]) -> bytes:
-    """The whole body. Raises `Refused` (`form_too_large`, `form_too_slow`)."""
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises `Refused` (`form_too_large`, `form_too_slow`, `form_unreadable` when the sender left)."""
     chunks: list[bytes] = []
     size = 0
     try:
         async with asyncio.timeout(BODY_DEADLINE_S):
-            async for chunk in stream:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise Refused(["form_unreadable"])
+                chunk = message["body"]
                 size += len(chunk)
                 if size > BODY_BYTES_MAX:
                     raise Refused(["form_too_large"])
                 chunks.append(chunk)
+                if not message["more_body"]:
+                    return b"".join(chunks)
     except TimeoutError:
         raise Refused(["form_too_slow"]) from None
-    return b"".join(chunks)
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:

@@ -71,7 +71,8 @@ def _result(report: Report) -> PayRepResult:
         # The time of the payment: there is none before it is paid.
         Dat=jalali(purchase.paid_at) if purchase.paid_at else None,
         Err=report.err,
-        ErrDsc=err_dsc(report.err, decline),
+        # Empty when there is no error: a shop may take any text here for one.
+        ErrDsc=err_dsc(report.err, decline) if report.err else "",
         # Settlement comes with its own part of the books; until then nothing is settled.
         DatTasvie=None,
         NoTasvie=None,

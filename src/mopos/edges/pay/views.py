@@ -107,7 +107,7 @@ class Buyer:
         lang = lang_of(request)
         fields: Mapping[str, str] = {}
         try:
-            fields = read_form(request.headers.get("content-type", ""), await read_body(request.stream()))
+            fields = read_form(request.headers.get("content-type", ""), await read_body(request.receive))
             posted = await register_purchase(self._services, parse_form(fields), self._callers.of(request.scope))
         except Refused as refused:
             back_url = safe_back_to_shop(fields)
@@ -177,7 +177,7 @@ class Buyer:
 
 async def _returned_fields(request: BuyerRequest) -> dict[str, str]:
     """Query and form fields that a bank's page sent; a field of the form wins, as it is the bank's usual way."""
-    body = await read_body(request.stream())
+    body = await read_body(request.receive)
     query = request.scope["query_string"].decode("latin-1")
     try:
         return dict(

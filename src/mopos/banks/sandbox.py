@@ -1,0 +1,266 @@
+"""The sandbox bank: our side of it. Its other side is `sandbox_sim.py`, and the two share nothing but the wire.
+
+It is a token bank in the manner of Iranian PSPs: five verbs, four JSON calls, one form. Every request names our
+terminal and is signed: HMAC-SHA256 under the terminal's key over the path, a line feed, and the canonical body (keys
+sorted, no white space, UTF-8), in hex in `X-Signature`. Amounts are Rial. Answers come as HTTP 200 with a `code`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+
+from mopos.banks.port import (
+    Attempt,
+    Confirmed,
+    Decline,
+    Declined,
+    Facts,
+    Opened,
+    Order,
+    Pending,
+    Redirect,
+    Returned,
+    Silent,
+    Unverified,
+)
+from mopos.banks.wire import AnswerReader, Transcript, Wire
+from mopos.base.ids import has_check_digit
+from mopos.base.money import RIAL_MAX, Rial
+from mopos.base.secret import Secret
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """Where the bank is, who we are there, and what it promises."""
+
+    base_url: str
+    terminal: str
+    key: Secret
+    deadline_s: float = 10.0
+    """The longest that one call may take, all of it; then it is silence."""
+    session: timedelta = timedelta(minutes=15)
+    verify_deadline: timedelta = timedelta(minutes=30)
+
+
+# The page shows this much of a description; a longer one would be refused.
+DESCRIPTION_LENGTH_MAX = 100
+
+# --- the bank's answer codes ------------------------------------------------------------------------------------------
+
+DONE = 0
+ALREADY_VERIFIED = 2
+NOT_PAID_YET = 1
+WAITS_FOR_VERIFY = 3
+
+# The explicit noes: nothing of this order is with the bank, and nothing will be. Every other code is no answer.
+NO: dict[int, Decline] = {
+    -2: Decline.OTHER,  # no such order
+    -4: Decline.SESSION_EXPIRED,
+    -5: Decline.GIVEN_BACK,  # reversed by us
+    -6: Decline.GIVEN_BACK,  # not verified in time
+    13: Decline.LIMIT_EXCEEDED,  # amount outside of what the bank takes; said by `open` only
+    17: Decline.CANCELLED,
+    51: Decline.INSUFFICIENT_FUNDS,
+    54: Decline.EXPIRED_CARD,
+    55: Decline.WRONG_PIN,
+    56: Decline.WRONG_CARD,
+    61: Decline.LIMIT_EXCEEDED,
+    75: Decline.WRONG_PIN,  # three wrong second passwords
+    91: Decline.ISSUER_DOWN,
+}
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+# The bank's codes are of three digits at most; a longer number is no code, and must not fill a journal.
+CODE_MAX = 999
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """The answer of all four calls: which order it is about, and what became of it."""
+
+    code: Annotated[int, msgspec.Meta(ge=-CODE_MAX, le=CODE_MAX)]
+    terminal: str
+    order: str
+    token: str | None = None
+    amount: Annotated[int, msgspec.Meta(gt=0, le=RIAL_MAX)] | None = None
+    ref: str | None = None
+    trace: str | None = None
+    pan: str | None = None
+
+
+_READER = AnswerReader(_Answer)
+
+# `[0-9]`, not `\d`: Persian and Arabic digits never come from a bank.
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_REF = re.compile(r"[0-9]{12}")
+_TRACE = re.compile(r"[0-9]{6}")
+_MASKED_PAN = re.compile(r"[0-9]{6}\*{6}[0-9]{4}")
+
+GARBAGE = Silent("garbage")
+
+
+class Sandbox:
+    """The five verbs of `banks/port.py` at the sandbox bank."""
+
+    def __init__(self, settings: SandboxSettings, on_call: Callable[[Transcript], None] | None = None) -> None:
+        self._settings = settings
+        self._pay_url = settings.base_url.rstrip("/") + "/pay"
+        self._key = settings.key.reveal().encode()
+        self._wire = Wire(settings.base_url, deadline_s=settings.deadline_s, redact=redact, on_call=on_call)
+        self._facts = Facts(
+            name="sandbox",
+            title_fa="بانک آزمایشی",
+            title_en="Sandbox bank",
+            session=settings.session,
+            verify_deadline=settings.verify_deadline,
+        )
+
+    @property
+    def facts(self) -> Facts:
+        return self._facts
+
+    async def aclose(self) -> None:
+        """Close the connections to the bank."""
+        await self._wire.aclose()
+
+    async def open(self, order: Order) -> Opened | Declined | Silent:
+        answer = await self._ask(
+            "/api/token",
+            order.number,
+            {
+                "amount": int(order.amount),
+                "description": order.description[:DESCRIPTION_LENGTH_MAX],
+                "order": order.number,
+                "return_url": order.return_url,
+                "terminal": self._settings.terminal,
+            },
+        )
+        if isinstance(answer, Silent):
+            return answer
+        if answer.code != DONE:
+            return _refused(answer.code)
+        if answer.token is None or not _TOKEN.fullmatch(answer.token):
+            return GARBAGE
+        return Opened(answer.token, Redirect("POST", self._pay_url, {"Token": answer.token}))
+
+    def read_return(self, fields: Mapping[str, str]) -> Returned:
+        ref = fields.get("RefNum", "")
+        bank_ref = ref if _REF.fullmatch(ref) else None
+        says_paid = fields.get("State") == "OK" and fields.get("ResCode") == "0"
+        return Returned(claims_paid=says_paid and bank_ref is not None, bank_ref=bank_ref)
+
+    async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
+        answer = await self._ask_about("/api/verify", attempt)
+        if isinstance(answer, Silent):
+            return answer
+        if answer.code in (DONE, ALREADY_VERIFIED):
+            return _confirmed(answer, attempt)
+        return Pending() if answer.code == NOT_PAID_YET else _refused(answer.code)
+
+    async def inquire(self, attempt: Attempt) -> Confirmed | Unverified | Declined | Pending | Silent:
+        answer = await self._ask_about("/api/inquire", attempt)
+        if isinstance(answer, Silent):
+            return answer
+        match answer.code:
+            case 0:
+                return _confirmed(answer, attempt)
+            case 1:
+                return Pending()
+            case 3:
+                return Unverified()
+            case code:
+                return _refused(code)
+
+    async def reverse(self, attempt: Attempt) -> Declined | Silent:
+        answer = await self._ask_about("/api/reverse", attempt)
+        if isinstance(answer, Silent):
+            return answer
+        if answer.code == DONE:
+            return Declined(Decline.GIVEN_BACK, code="0")
+        return _refused(answer.code)
+
+    async def _ask_about(self, path: str, attempt: Attempt) -> _Answer | Silent:
+        # Asked by order number and token. What the browser brought back as reference is never sent to the bank: a
+        # forged one could only make it answer about another payment.
+        answer = await self._ask(
+            path,
+            attempt.number,
+            {
+                "amount": int(attempt.amount),
+                "order": attempt.number,
+                "terminal": self._settings.terminal,
+                "token": attempt.token,
+            },
+        )
+        if isinstance(answer, Silent):
+            return answer
+        if attempt.token is not None and answer.token not in (None, attempt.token):
+            return GARBAGE
+        return answer
+
+    async def _ask(self, path: str, order_number: str, payload: dict[str, Any]) -> _Answer | Silent:
+        body = msgspec.json.encode(payload, order="sorted")
+        signature = hmac.digest(self._key, f"{path}\n".encode() + body, "sha256").hex()
+        answer = await self._wire.post_json(path, body, _READER, {"X-Signature": signature})
+        if isinstance(answer, Silent):
+            return answer
+        if answer.terminal != self._settings.terminal or answer.order != order_number:
+            return GARBAGE
+        return answer
+
+
+def _confirmed(answer: _Answer, attempt: Attempt) -> Confirmed | Silent:
+    """A yes counts only when it is whole. Its amount may differ from ours: that is for the gateway to compare."""
+    amount, ref, trace, pan = answer.amount, answer.ref, answer.trace, answer.pan
+    if attempt.token is not None and answer.token != attempt.token:
+        return GARBAGE
+    if amount is None:
+        return GARBAGE
+    if not (ref and _REF.fullmatch(ref) and trace and _TRACE.fullmatch(trace) and pan and _MASKED_PAN.fullmatch(pan)):
+        return GARBAGE
+    return Confirmed(amount=Rial(amount), order_number=answer.order, bank_ref=ref, trace=trace, masked_pan=pan)
+
+
+def _refused(code: int) -> Declined | Silent:
+    reason = NO.get(code)
+    return Silent(f"code_{code}") if reason is None else Declined(reason, code=str(code))
+
+
+# --- what may be kept of a call -------------------------------------------------------------------------------------
+
+# Shown as they are, once they look as they should. Everything else, also what we do not know, is hidden.
+_SHOWN: dict[str, re.Pattern[str]] = {
+    "code": re.compile(r"-?[0-9]{1,5}"),
+    "amount": re.compile(r"[0-9]{1,19}"),
+    "terminal": re.compile(r"[0-9]{1,12}"),
+    "order": re.compile(r"[0-9]{1,20}"),
+    "ref": _REF,
+    "trace": _TRACE,
+    "pan": _MASKED_PAN,
+}
+_PAN_LENGTHS = range(13, 20)
+
+
+def redact(body: bytes) -> str:
+    """A request or an answer without token, key, return address, free text and card number. What is not an object of
+    the bank's own fields is told by its length only."""
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        return f"({len(body)} bytes that are no answer)"
+    return " ".join(f"{name}={_shown(name, said[name])}" for name in _SHOWN if said.get(name) is not None)
+
+
+def _shown(name: str, value: object) -> str:
+    text = str(value)
+    looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text)
+    return text if _SHOWN[name].fullmatch(text) and not looks_like_a_card else "***"

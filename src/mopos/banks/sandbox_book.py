@@ -1,0 +1,404 @@
+"""The sandbox bank's own side of the counter: its orders, its rules, and its book of what it took and gave back.
+
+Plain functions without waiting; `sandbox_sim.py` puts doors before them. Every call costs the same, however many orders
+there are. Card numbers, CVV2 and passwords never come here: only the masked number does.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+from pathlib import Path
+
+import msgspec
+
+from mopos.banks.sandbox_cards import BY_SLUG, Fault, SandboxCard
+from mopos.base.clock import Clock
+from mopos.base.money import Rial
+
+# Below it, a payment costs more than it brings; above it, not even the sandbox believes in a card.
+AMOUNT_RIAL_MIN = Rial(1_000)
+AMOUNT_RIAL_MAX = Rial(100_000_000_000)
+
+# Three wrong second passwords end the payment, as they block a real card (spec of cards, section 4).
+WRONG_PASSWORDS_MAX = 3
+
+
+class Code(IntEnum):
+    """What the bank answers. From 13 to 99 they are the switch's (ISO 8583 field 39)."""
+
+    DONE = 0
+    NOT_PAID_YET = 1
+    ALREADY_VERIFIED = 2
+    WAITS_FOR_VERIFY = 3
+    NO_SUCH_ORDER = -2
+    WRONG_TOKEN = -3
+    SESSION_EXPIRED = -4
+    REVERSED = -5
+    GIVEN_BACK = -6
+    AMOUNT_INVALID = 13
+    CANCELLED = 17
+    FORMAT_ERROR = 30
+    AMOUNT_DIFFERS = 64
+    WRONG_PASSWORD = 55
+    TOO_MANY_PASSWORDS = 75
+    ORDER_USED = 94
+    NOT_SIGNED = -105
+
+
+class Stage(StrEnum):
+    """Where an order stands at the bank."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    VERIFIED = "verified"
+    REFUSED = "refused"
+    GIVEN_BACK = "given_back"
+    """By the bank itself, as nobody verified it in time."""
+    REVERSED = "reversed"
+    """At the gateway's wish."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One order, from the token to its end."""
+
+    number: str
+    terminal: str
+    token: str
+    amount: Rial
+    return_url: str
+    return_by_get: bool
+    description: str
+    opened_at: datetime
+    stage: Stage = Stage.OPEN
+    code: int = Code.NOT_PAID_YET
+    """Why it was refused; meaningless in other stages."""
+    taken: Rial | None = None
+    taken_at: datetime | None = None
+    ref: str = ""
+    trace: str = ""
+    pan: str = ""
+    card: SandboxCard | None = None
+    otp: str = ""
+    otp_until: datetime | None = None
+    wrong_passwords: int = 0
+    faults: dict[str, Iterator[Fault]] = field(default_factory=dict)
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of the book: what happened to an order, at what moment. Written once, never changed."""
+
+    seq: int
+    at: datetime
+    what: str
+    order: str
+    terminal: str
+    rial: int = 0
+    """What moved: taken or given back; else 0."""
+    ref: str = ""
+    trace: str = ""
+    pan: str = ""
+    code: int = 0
+    card: str = ""
+
+
+class _Opening(msgspec.Struct, frozen=True):
+    """What an order needs to be known again after a restart. Kept in the file, never shown."""
+
+    number: str
+    terminal: str
+    token: str
+    amount: int
+    return_url: str
+    return_by_get: bool
+    description: str
+
+
+class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    entry: Entry
+    opening: _Opening | None = None
+
+
+@dataclass(slots=True)
+class Sum:
+    count: int = 0
+    rial: int = 0
+
+    def add(self, rial: int) -> None:
+        self.count += 1
+        self.rial += rial
+
+
+class Book:
+    """All orders of the bank, by number and by token, and the lines of what happened to them."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        seed: int | None,
+        give_back: timedelta,
+        session: timedelta,
+        otp_life: timedelta,
+        path: Path | None = None,
+    ) -> None:
+        self.clock = clock
+        self.give_back = give_back
+        self.session = session
+        self.otp_life = otp_life
+        self.entries: list[Entry] = []
+        self.totals: dict[str, Sum] = {what: Sum() for what in ("opened", "taken", "verified", "given_back", "refused")}
+        self._random: random.Random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311
+        self._orders: dict[tuple[str, str], Order] = {}
+        self._by_token: dict[str, Order] = {}
+        self._lines_of: dict[tuple[str, str], list[int]] = {}
+        self._refs: set[str] = set()
+        # In the order of taking, so that what is due stands in front.
+        self._unverified: deque[Order] = deque()
+        self._file: int | None = None
+        if path is not None:
+            self._load(path)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def close(self) -> None:
+        """Close the book's file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    # --- what the gateway asks ---
+
+    def open(
+        self, terminal: str, number: str, amount: int, return_url: str, *, return_by_get: bool, description: str
+    ) -> Order | Code:
+        """A new order, waiting for its buyer. An order number is taken once and for ever."""
+        if not AMOUNT_RIAL_MIN <= amount <= AMOUNT_RIAL_MAX:
+            return Code.AMOUNT_INVALID
+        if (terminal, number) in self._orders:
+            return Code.ORDER_USED
+        token = self._new(lambda: f"{self._random.getrandbits(128):032x}", self._by_token)
+        opening = _Opening(number, terminal, token, amount, return_url, return_by_get, description)
+        order = self._enter(opening, self.clock())
+        self._write("opened", order, opening=opening)
+        return order
+
+    def find(self, terminal: str, number: str) -> Order | None:
+        """The order as it stands now: what is due by the clock is done first."""
+        return self._as_of_now(self._orders.get((terminal, number)))
+
+    def find_by_token(self, token: str) -> Order | None:
+        return self._as_of_now(self._by_token.get(token))
+
+    def verify(self, order: Order) -> int:
+        """The gateway confirms: from now on the money is the merchant's."""
+        if order.stage is Stage.TAKEN:
+            self._write("verified", order, rial=order.taken)
+            order.stage = Stage.VERIFIED
+            return Code.DONE
+        return Code.ALREADY_VERIFIED if order.stage is Stage.VERIFIED else _standing(order)
+
+    def inquire(self, order: Order) -> int:
+        """How the order stands; changes nothing."""
+        return Code.DONE if order.stage is Stage.VERIFIED else _standing(order)
+
+    def reverse(self, order: Order) -> int:
+        """Give all of it back, verified or not."""
+        if order.stage not in (Stage.TAKEN, Stage.VERIFIED):
+            return _standing(order)
+        self._write("given_back", order, rial=order.taken, code=Code.REVERSED)
+        order.stage = Stage.REVERSED
+        return Code.DONE
+
+    def next_fault(self, order: Order, call: str) -> Fault | None:
+        """What is to go wrong with this answer about an order that was paid with a troublesome card."""
+        if order.card is None:
+            return None
+        if call not in order.faults:
+            planned = {"verify": order.card.on_verify, "inquire": order.card.on_inquire}
+            order.faults[call] = iter(planned.get(call, ()))
+        return next(order.faults[call], None)
+
+    # --- what the buyer does ---
+
+    def new_otp(self, order: Order) -> str:
+        """A dynamic second password for this order; the one before is good no longer."""
+        order.otp = f"{self._random.randrange(10**6):06}"
+        order.otp_until = self.clock() + self.otp_life
+        return order.otp
+
+    def use_otp(self, order: Order, typed: str) -> bool:
+        """Whether `typed` is the dynamic password that was shown last; it is good once."""
+        good = bool(order.otp) and secrets.compare_digest(order.otp, typed)
+        good = good and order.otp_until is not None and self.clock() < order.otp_until
+        if good:
+            order.otp = ""
+        return good
+
+    def wrong_password(self, order: Order, pan: str) -> bool:
+        """One more wrong second password. True: it was the last one, and the order is refused."""
+        order.wrong_passwords += 1
+        if order.wrong_passwords < WRONG_PASSWORDS_MAX:
+            return False
+        order.pan = pan
+        self.refuse(order, Code.TOO_MANY_PASSWORDS)
+        return True
+
+    def take(self, order: Order, card: SandboxCard, pan: str) -> None:
+        """Take the money from a card, or let the card refuse."""
+        order.card, order.pan = card, pan
+        if card.code:
+            self.refuse(order, card.code)
+            return
+        order.taken = card.takes(order.amount)
+        order.taken_at = self.clock()
+        order.ref = self.new_ref()
+        order.trace = f"{self._random.randrange(10**6):06}"
+        self._write("taken", order, rial=order.taken)
+        order.stage = Stage.TAKEN
+        self._refs.add(order.ref)
+        self._unverified.append(order)
+
+    def refuse(self, order: Order, code: int) -> None:
+        """The order ends, and nothing was taken."""
+        self._write("refused", order, code=code)
+        order.stage, order.code = Stage.REFUSED, code
+
+    def new_ref(self) -> str:
+        """A reference that no payment has: 12 digits."""
+        return self._new(lambda: f"{self._random.randrange(10**11, 10**12)}", self._refs)
+
+    # --- what the clock does ---
+
+    def give_back_due(self) -> None:
+        """Give back what nobody verified in time."""
+        now = self.clock()
+        while self._unverified:
+            order = self._unverified[0]
+            if order.stage is Stage.TAKEN and not self._is_due(order, now):
+                return
+            self._unverified.popleft()
+            self._give_back_if_due(order, now)
+
+    def _as_of_now(self, order: Order | None) -> Order | None:
+        if order is not None:
+            now = self.clock()
+            self._give_back_if_due(order, now)
+            if order.stage is Stage.OPEN and now >= order.opened_at + self.session:
+                self.refuse(order, Code.SESSION_EXPIRED)
+        return order
+
+    def _give_back_if_due(self, order: Order, now: datetime) -> None:
+        if order.stage is Stage.TAKEN and self._is_due(order, now):
+            self._write("given_back", order, rial=order.taken, code=Code.GIVEN_BACK)
+            order.stage = Stage.GIVEN_BACK
+
+    def _is_due(self, order: Order, now: datetime) -> bool:
+        return order.taken_at is not None and now >= order.taken_at + self.give_back
+
+    # --- the lines ---
+
+    def lines_of(self, terminal: str, number: str) -> list[Entry]:
+        """What happened to one order, in its order."""
+        return [self.entries[seq - 1] for seq in self._lines_of.get((terminal, number), ())]
+
+    def _write(
+        self, what: str, order: Order, *, rial: Rial | None = None, code: int = 0, opening: _Opening | None = None
+    ) -> None:
+        entry = Entry(
+            seq=len(self.entries) + 1,
+            at=self.clock(),
+            what=what,
+            order=order.number,
+            terminal=order.terminal,
+            rial=int(rial or 0),
+            ref=order.ref,
+            trace=order.trace,
+            pan=order.pan,
+            code=code,
+            card=order.card.slug if order.card else "",
+        )
+        # First on paper, then in mind: what cannot be written did not happen.
+        if self._file is not None:
+            os.write(self._file, msgspec.json.encode(_Line(entry, opening)) + b"\n")
+        self._count(entry, order)
+
+    def _count(self, entry: Entry, order: Order) -> None:
+        self.entries.append(entry)
+        self._lines_of.setdefault((order.terminal, order.number), []).append(entry.seq)
+        self.totals[entry.what].add(entry.rial)
+
+    def _enter(self, opening: _Opening, at: datetime) -> Order:
+        order = Order(
+            number=opening.number,
+            terminal=opening.terminal,
+            token=opening.token,
+            amount=Rial(opening.amount),
+            return_url=opening.return_url,
+            return_by_get=opening.return_by_get,
+            description=opening.description,
+            opened_at=at,
+        )
+        self._orders[order.terminal, order.number] = order
+        self._by_token[order.token] = order
+        return order
+
+    def _load(self, path: Path) -> None:
+        """Read an earlier run's book. A last line that was cut off by a kill never happened, and is cut away."""
+        if not path.exists():
+            return
+        kept = path.read_bytes()
+        whole = kept.rfind(b"\n") + 1
+        if whole < len(kept):
+            os.truncate(path, whole)
+        decode = msgspec.json.Decoder(_Line).decode
+        for raw in kept[:whole].splitlines():
+            self._replay(decode(raw))
+
+    def _replay(self, line: _Line) -> None:
+        entry = line.entry
+        if line.opening is not None:
+            order = self._enter(line.opening, entry.at)
+        else:
+            order = self._orders[entry.terminal, entry.order]
+            order.card, order.pan = BY_SLUG.get(entry.card), entry.pan
+        match entry.what:
+            case "taken":
+                order.stage, order.taken, order.taken_at = Stage.TAKEN, Rial(entry.rial), entry.at
+                order.ref, order.trace = entry.ref, entry.trace
+                self._refs.add(entry.ref)
+                self._unverified.append(order)
+            case "verified":
+                order.stage = Stage.VERIFIED
+            case "given_back":
+                order.stage = Stage.REVERSED if entry.code == Code.REVERSED else Stage.GIVEN_BACK
+            case "refused":
+                order.stage, order.code = Stage.REFUSED, entry.code
+        self._count(entry, order)
+
+    def _new(self, draw: Callable[[], str], taken: dict[str, Order] | set[str]) -> str:
+        # A seeded bank that finds its book again draws the same numbers again; those that are given out are passed by.
+        while (drawn := draw()) in taken:
+            pass
+        return drawn
+
+
+def _standing(order: Order) -> int:
+    """What an order that is not verified says of itself."""
+    match order.stage:
+        case Stage.OPEN:
+            return Code.NOT_PAID_YET
+        case Stage.TAKEN:
+            return Code.WAITS_FOR_VERIFY
+        case Stage.GIVEN_BACK:
+            return Code.GIVEN_BACK
+        case Stage.REVERSED:
+            return Code.REVERSED
+        case _:
+            return order.code

@@ -1,0 +1,175 @@
+"""The sandbox bank as a process of its own on a free port, and our connector to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+
+from mopos.banks.port import Attempt, Opened, Order
+from mopos.banks.sandbox import Sandbox, SandboxSettings
+from mopos.banks.wire import Transcript
+from mopos.base.money import Rial
+from mopos.base.secret import Secret
+
+KEY = "canary-key-7c1f"
+TERMINAL = "10000001"
+DEADLINE_S = 0.9
+
+_RUN = """
+import json, sys
+from mopos.banks import sandbox_sim
+options = json.loads(sys.argv[1])
+terminals = tuple(sandbox_sim.Terminal(*one) for one in options.pop("terminals"))
+sandbox_sim.run(port=0, terminals=terminals, on_listening=lambda url: print(url, flush=True), **options)
+"""
+
+_numbers = itertools.count(1001)
+
+
+@dataclass
+class RunningBank:
+    """A sandbox bank in its own process."""
+
+    url: str
+    process: subprocess.Popen[str]
+    terminal: str = TERMINAL
+    key: str = KEY
+
+    def stop(self) -> str:
+        """Stop it gently. Returns all that it wrote."""
+        self.process.terminate()
+        written, _ = self.process.communicate(timeout=20)
+        return written
+
+
+@dataclass
+class Gateway:
+    """What a gateway has at this bank: a connector, a buyer's browser, and the transcripts of all calls."""
+
+    bank: Sandbox
+    browser: httpx2.AsyncClient
+    url: str
+    calls: list[Transcript] = field(default_factory=list)
+
+    async def open(
+        self, amount: int = 250_000, return_url: str = "http://127.0.0.1:9/pay/return/canary-ref", description: str = ""
+    ) -> tuple[Opened, Attempt]:
+        """Open a new order at the bank."""
+        number = str(next(_numbers))
+        opened = await self.bank.open(Order(number, Rial(amount), return_url, description))
+        assert isinstance(opened, Opened)
+        return opened, Attempt(number, Rial(amount), opened.token)
+
+    async def book(self, attempt: Attempt) -> dict[str, Any]:
+        """What the bank's book says of one order."""
+        answer = await self.browser.get(f"{self.url}/book", params={"order": attempt.number})
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def start_bank(**options: Any) -> RunningBank:
+    """Start a sandbox bank and wait until it listens."""
+    options = {"terminals": [[TERMINAL, KEY]], "deadline_s": DEADLINE_S, **options}
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", _RUN, json.dumps(options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().strip()
+    assert url.startswith("http://"), url + process.stdout.read()
+    return RunningBank(url, process)
+
+
+@pytest.fixture(scope="session")
+def shared_bank() -> Iterator[RunningBank]:
+    """One bank for all tests that need no other settings."""
+    bank = start_bank()
+    yield bank
+    bank.stop()
+
+
+@pytest.fixture
+def bank_with() -> Iterator[Callable[..., RunningBank]]:
+    """Start a bank with other settings; it is stopped after the test."""
+    with contextlib.ExitStack() as running:
+
+        def start(**options: Any) -> RunningBank:
+            bank = start_bank(**options)
+            running.callback(lambda: bank.process.poll() is None and bank.stop())
+            return bank
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def gateway_at() -> Callable[..., contextlib.AbstractAsyncContextManager[Gateway]]:
+    """Make a connector to whatever listens at an address."""
+    return _gateway_at
+
+
+@contextlib.asynccontextmanager
+async def _gateway_at(
+    url: str, *, key: str = KEY, terminal: str = TERMINAL, deadline_s: float = DEADLINE_S
+) -> AsyncIterator[Gateway]:
+    calls: list[Transcript] = []
+    sandbox = Sandbox(SandboxSettings(url, terminal, Secret(key), deadline_s), on_call=calls.append)
+    try:
+        async with httpx2.AsyncClient(trust_env=False, timeout=10) as browser:
+            yield Gateway(sandbox, browser, url, calls)
+    finally:
+        await sandbox.aclose()
+
+
+@pytest.fixture
+async def gateway(shared_bank: RunningBank) -> AsyncIterator[Gateway]:
+    """Our connector to the shared bank."""
+    async with _gateway_at(shared_bank.url) as one:
+        yield one
+
+
+@pytest.fixture
+def tcp_server() -> Callable[..., contextlib.AbstractAsyncContextManager[str]]:
+    """A server that says whatever bytes it likes."""
+    return _tcp_server
+
+
+@contextlib.asynccontextmanager
+async def _tcp_server(
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """A bank that says whatever it likes, byte by byte."""
+    calls: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await handle(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.add(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
