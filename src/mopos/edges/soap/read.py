@@ -80,8 +80,10 @@ def _parse(body: bytes, charset: str) -> etree._Element:
         root = etree.fromstring(body, _PARSERS[encoding])
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Unreadable from error
-    instruction_before = root.getprevious() is not None or root.getnext() is not None
-    if root.getroottree().docinfo.internalDTD is not None or instruction_before or next(root.iter(etree.PI), None):
+    # Comments are gone already, so what stands beside the root is a processing instruction.
+    instructions = (root.getprevious(), root.getnext(), next(root.iter(etree.PI), None))
+    has_doctype = root.getroottree().docinfo.internalDTD is not None
+    if has_doctype or any(instruction is not None for instruction in instructions):
         raise Unreadable
     return root
 
