@@ -127,6 +127,8 @@ class EmbeddedServer:
                         self._stop_server()
             except FileNotFoundError:  # somebody removed the folder under the running server
                 self._stop_server()
+        if self._process is not None and self._process.poll() is None:
+            self._process.returncode = 0  # it is left to the others: not ours to wait for
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -181,8 +183,8 @@ class EmbeddedServer:
             living = self._living()
             waited = time.monotonic() - began
             if not living:
-                # The numbers in these files PostgreSQL would believe, also a zombie's or a stranger's. Where there is no
-                # /proc we cannot see who lives here, and leave them to PostgreSQL's own checks.
+                # PostgreSQL would believe the numbers in these files, also a zombie's or a stranger's. Where there is
+                # no /proc we cannot see who lives here, and leave them to PostgreSQL's own checks.
                 for stale in (self._pid_file, run / f"{_SOCKET_FILE}.lock") if _PROC.exists() else ():
                     stale.unlink(missing_ok=True)
                 return False

@@ -21,6 +21,7 @@ import uvicorn
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Litestar, MediaType, Request, Response, get, post
 from litestar.datastructures import State as AppState
+from litestar.params import FromPath
 from litestar.response import Redirect
 from lxml import etree
 
@@ -235,7 +236,7 @@ class Shop:
             return await self.take_order(request)
 
         @get("/orders/{res:str}")
-        async def checkout(request: ShopRequest, res: str) -> Response[bytes]:
+        async def checkout(request: ShopRequest, res: FromPath[str]) -> Response[bytes]:
             return self.checkout(request, res)
 
         @get("/return")

@@ -1,0 +1,46 @@
+# The verbs of this repository. `make` alone prints them.
+
+export PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.set-up
+DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench docs clean
+
+help: ## print these verbs
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## make .venv with the `mopos` command in it
+
+$(READY): requirements.lock pyproject.toml
+	@scripts/setup
+
+demo: setup ## run the main job: gateway, worker, sandbox bank and a sample shop on this machine
+	$(BIN)/mopos demo
+
+test: setup ## pass the tests; installs what they need (as root; else says what to install)
+	scripts/install-test-tools
+	$(BIN)/pytest
+	MOPOS_PG_BINDIR=$(DEBIAN_POSTGRES) $(BIN)/pytest -m storage
+
+check: setup ## format, lint, types, layers, no package index named
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	scripts/check-addresses
+
+fmt: setup ## put the code into the house's form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure whole purchases against the floor (docs/benchmarks.md)
+	$(BIN)/python -m bench
+
+docs: setup ## write the reference pages again from the code
+	$(BIN)/mopos reference docs/reference
+
+clean: ## remove what can be made again (no data)
+	rm -rf $(VENV) tests/clients/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
