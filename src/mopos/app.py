@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from litestar import HttpMethod, Litestar, Request, Response, asgi, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mopos.actions.services import Services
@@ -120,7 +121,7 @@ def _static_doors() -> list[Any]:
     files = {file.name: file for file in pages.static_files()}
 
     @get("/static/{name:str}")
-    async def static(name: str) -> Response[bytes]:
+    async def static(name: FromPath[str]) -> Response[bytes]:
         found = files.get(name)
         if found is None:
             raise NotFoundException

@@ -18,7 +18,7 @@ from lxml import html
 from mopos.banks.port import Attempt, Confirmed, Opened, Pending, Unverified
 from mopos.banks.sandbox_book import WRONG_PASSWORDS_MAX
 from mopos.banks.sandbox_buyer import Form, NoForm, enter, pay_at_sandbox, read_form
-from mopos.banks.sandbox_cards import CARDS, spaced
+from mopos.banks.sandbox_cards import BY_SLUG, CARDS, spaced
 from mopos.base.money import Rial
 
 if TYPE_CHECKING:
@@ -299,6 +299,16 @@ async def test_attack_02_forged_returns_come_before_any_money(gateway: Gateway) 
     confirmed = await gateway.bank.verify(Attempt(attempt.number, attempt.amount, attempt.token, said_ok["RefNum"]))
     assert isinstance(confirmed, Confirmed)
     assert confirmed.bank_ref == back.fields["RefNum"]
+
+
+async def test_a_double_click_while_the_bank_waits_for_a_shop_takes_once(gateway: Gateway) -> None:
+    async with shop() as (url, heard):
+        opened, attempt = await gateway.open(return_url=url)
+        form = await page_of(gateway, opened)
+        forged = {**GOOD, "card": BY_SLUG["forged_return"].number}
+        await asyncio.gather(*(form.send(gateway.browser, **forged) for _ in range(4)))
+    assert len(heard) > 2  # more than one click was waiting
+    assert [entry["what"] for entry in (await gateway.book(attempt))["entries"]] == ["opened", "taken"]
 
 
 async def test_a_shop_that_does_not_answer_keeps_nobody_from_paying(gateway: Gateway) -> None:

@@ -230,8 +230,8 @@ def _system_user() -> pwd.struct_passwd:
         except KeyError:
             continue
     ways = (
-        ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"],
-        ["adduser", "-S", "-D", "-H", "-h", "/nonexistent"],  # Alpine
+        ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false"],
+        ["adduser", "-S", "-D", "-H", "-s", "/bin/false"],  # Alpine
     )
     said = "neither useradd nor adduser is installed"
     for way in ways:

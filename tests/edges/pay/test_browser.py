@@ -23,7 +23,7 @@ from mopos.edges.pay.pages import PurchaseView
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AXE = Path("/tmp/axe/node_modules/axe-core/axe.min.js")
+AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),

@@ -44,7 +44,8 @@ class Demo:
 
 def run_demo(host: str, port: int) -> int:
     """Start everything, say where to click, wait for Ctrl-C, stop everything. Returns the exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with started(host, (port, port + 1, port + 2)) as demo:
             _say_where(demo)
@@ -109,7 +110,8 @@ def _say_where(demo: Demo) -> None:
         cards.add_row(card.number, card.en)
     out.print(cards)
     out.print(f"Buy something:   {demo.shop}")
-    out.print(f"The gateway:     {demo.gateway}   (WSDL: {demo.gateway}/WebServiceMoPos.asmx?WSDL)")
+    out.print(f"The gateway:     {demo.gateway}")
+    out.print(f"Its WSDL:        {demo.gateway}/WebServiceMoPos.asmx?WSDL")
     out.print(f"The bank's book: {demo.bank}/book")
     out.print(f"Demo account:    ID {demo.id}   Rmz {demo.rmz.reveal()}")
     out.print("Ctrl-C stops everything.")

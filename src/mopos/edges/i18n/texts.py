@@ -242,8 +242,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "decline.cancelled": ("پرداخت در صفحهٔ بانک لغو شد.", "The payment was cancelled on the bank's page."),
     "decline.session_expired": ("زمان پرداخت در صفحهٔ بانک تمام شد.", "The time on the bank's page ran out."),
     "decline.given_back": (
-        "بانک مبلغ را به حساب شما برگرداند.",
-        "The bank gave the money back to your account.",
+        "پرداخت به‌موقع تأیید نشد و بانک مبلغ را به حساب شما برگرداند.",
+        "The payment was not confirmed in time, and the bank gave the money back to your account.",
     ),
     "decline.other": ("بانک دلیل دیگری برای نپذیرفتن داشت.", "The bank had another reason."),
     # A purchase's page, one for each state.

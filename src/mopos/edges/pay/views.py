@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from litestar import MediaType, Request, Response, get, post, route
 from litestar.datastructures import State as AppState
+from litestar.params import FromPath
 from litestar.response import Redirect as SeeOther
 
 from mopos.actions.finish_attempt import finish_attempt
@@ -89,15 +90,15 @@ class Buyer:
             return await self.form(request)
 
         @get("/pay/{token:str}")
-        async def show(request: BuyerRequest, token: str) -> Response[Any]:
+        async def show(request: BuyerRequest, token: FromPath[str]) -> Response[Any]:
             return await self.show(request, token)
 
         @post("/pay/{token:str}")
-        async def pay(request: BuyerRequest, token: str) -> Response[Any]:
+        async def pay(request: BuyerRequest, token: FromPath[str]) -> Response[Any]:
             return await self.pay(request, token)
 
         @route("/pay/return/{ref:str}", http_method=["GET", "POST"])
-        async def back(request: BuyerRequest, ref: str) -> Response[Any]:
+        async def back(request: BuyerRequest, ref: FromPath[str]) -> Response[Any]:
             return await self.back(request, ref)
 
         return [home, explain, form, show, pay, back]
@@ -116,7 +117,7 @@ class Buyer:
             return response(pages.already_paid_page(view_of(self._services, paid.purchase), lang))
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
-        return await self._to_bank(posted.purchase, lang, is_new=posted.is_new)
+        return await self._to_bank(request, posted.purchase, is_new=posted.is_new)
 
     async def pay(self, request: BuyerRequest, token: str) -> Response[Any]:
         """The buyer presses "continue" or "try again" on the purchase's page."""
@@ -127,9 +128,10 @@ class Buyer:
             return response(pages.error_page("out_of_order", lang))
         if purchase is None:
             return response(pages.error_page("page_not_found", lang))
-        return await self._to_bank(purchase, lang)
+        return await self._to_bank(request, purchase)
 
-    async def _to_bank(self, purchase: Purchase, lang: Lang, *, is_new: bool = False) -> Response[Any]:
+    async def _to_bank(self, request: BuyerRequest, purchase: Purchase, *, is_new: bool = False) -> Response[Any]:
+        lang = lang_of(request)
         try:
             redirect = await send_to_bank(self._services, purchase, is_new=is_new)
         except BankUnavailable as unavailable:
@@ -137,9 +139,10 @@ class Buyer:
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
         if redirect is None:
-            return self._to_page(purchase)
+            return self._to_page(request, purchase)
         if redirect.method == "GET":
-            return SeeOther(redirect.url, status_code=303)
+            # Banks look at the shop's origin, and need not know more.
+            return SeeOther(redirect.url, status_code=303, headers={"Referrer-Policy": "strict-origin"})
         return response(pages.to_bank_page(redirect, view_of(self._services, purchase), lang))
 
     async def back(self, request: BuyerRequest, ref: str) -> Response[Any]:
@@ -153,7 +156,7 @@ class Buyer:
         except DatabaseUnavailable:
             # The claim, if there was one, comes due by itself; the same address may simply be opened again.
             return response(pages.error_page("out_of_order", lang))
-        return self._to_page(purchase) if purchase else response(pages.error_page("page_not_found", lang))
+        return self._to_page(request, purchase) if purchase else response(pages.error_page("page_not_found", lang))
 
     async def show(self, request: BuyerRequest, token: str) -> Response[Any]:
         """A purchase's page: what became of it, for ever at this address."""
@@ -170,9 +173,10 @@ class Buyer:
     async def _find(self, token: str) -> Purchase | None:
         return await store.by_token(self._services.db, token) if looks_unguessable(token) else None
 
-    def _to_page(self, purchase: Purchase) -> Response[Any]:
+    def _to_page(self, request: BuyerRequest, purchase: Purchase) -> Response[Any]:
         # After a POST the browser is led to a page that can be refreshed without posting anything again.
-        return SeeOther(f"{self._origin}/pay/{purchase.token}", status_code=303)
+        chosen = f"?lang={lang_of(request)}" if "lang" in request.query_params else ""
+        return SeeOther(f"{self._origin}/pay/{purchase.token}{chosen}", status_code=303)
 
 
 async def _returned_fields(request: BuyerRequest) -> dict[str, str]:
