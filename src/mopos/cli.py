@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import psycopg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -53,7 +54,7 @@ def main() -> None:
     except (EmbeddedServerError, DatabaseBehind, KeyMissing, PartFailed) as error:
         err.print(f"[bold red]mopos:[/] {error}", soft_wrap=True)
         sys.exit(1)
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, psycopg.OperationalError):
         err.print("[bold red]mopos:[/] the database does not answer; see MOPOS_DATABASE_URL")
         sys.exit(1)
 

@@ -86,6 +86,17 @@ async def test_attack_02_a_forged_return_changes_nothing(shop, bank):
     assert (await shop.now(purchase)).state is State.PAID
 
 
+async def test_attack_27_a_browser_that_keeps_coming_back_does_not_fill_the_journal(shop, bank, clock):
+    purchase = await shop.at_bank()
+    for _ in range(150):
+        await finish_attempt(shop.services, purchase.ref, {"State": "NOK"})
+    assert (await shop.now(purchase)).version <= 201
+    bank.buyer_pays(purchase.order_number)
+    clock.pass_by(minutes=10)
+    await ask_bank_about_due(shop.services)
+    assert (await shop.now(purchase)).state is State.PAID
+
+
 async def test_attack_02_a_return_that_says_no_does_not_hide_a_payment(shop, bank):
     purchase = await shop.at_bank()
     bank.buyer_pays(purchase.order_number)

@@ -321,22 +321,42 @@ def script(text: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
-_BEGIN = "import sys, time; from pathlib import Path; from mopos.base import embedded; import psycopg\n"
-_BEGIN += "server = embedded.start(Path(sys.argv[1])); print('started', flush=True)\n"
+_BEGIN = """
+import sys, time
+from pathlib import Path
+import psycopg
+from mopos.base import embedded
+server = embedded.start(Path(sys.argv[1]))
+"""
+_LET_GO = (
+    _BEGIN
+    + """
+print("started")
+"""
+)
+_HANG_ON = (
+    _BEGIN
+    + """
+try:
+    print("started", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    with psycopg.connect(server.dsn) as connection:
+        print(connection.execute("select 7").fetchone())
+"""
+)
 
 
 def test_it_does_not_outlive_us(ground: Path) -> None:
-    child = script(_BEGIN, ground / "pg")
+    child = script(_LET_GO, ground / "pg")
     assert child.communicate(timeout=60)[0] == "started\n"
     assert child.returncode == 0
     assert not living(ground / "pg")
 
 
 def test_ctrl_c_reaches_us_first(ground: Path) -> None:
-    hang = "try:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    time.sleep(0.5)\n"
-    child = script(
-        _BEGIN + hang + "    print(psycopg.connect(server.dsn).execute('select 7').fetchone())", ground / "pg"
-    )
+    child = script(_HANG_ON, ground / "pg")
     assert child.stdout is not None
     assert child.stdout.readline() == "started\n"
     os.killpg(child.pid, signal.SIGINT)

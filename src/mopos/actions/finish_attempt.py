@@ -42,7 +42,7 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
     )
     if claimed is None:
         return None
-    if not claimed.won and not _may_be_late(claimed.purchase, ref):
+    if not claimed.won and not _may_be_late(services, claimed.purchase, ref):
         return claimed.purchase
 
     # call
@@ -68,9 +68,11 @@ async def _ask_after_return(services: Services, attempt: Attempt, claims_paid: b
     return await services.bank.verify(attempt) if claims_paid else await ask(services, attempt)
 
 
-def _may_be_late(purchase: Purchase, ref: str) -> bool:
-    """An attempt that ended unpaid, and its buyer is back: the bank may have taken the money after all."""
-    return purchase.state in ENDED_UNPAID and purchase.ref == ref
+def _may_be_late(services: Services, purchase: Purchase, ref: str) -> bool:
+    """An attempt that ended unpaid, and its buyer is back: the bank may have taken the money after all, as long as it
+    has not given back what nobody confirmed."""
+    deadline = purchase.attempt_started_at + services.bank.facts.verify_deadline
+    return purchase.state in ENDED_UNPAID and purchase.ref == ref and services.clock() < deadline
 
 
 async def record_answer(services: Services, purchase: Purchase, answer: Answer, *, actor: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mopos.base.secret import Secret
@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         description="Wrong `Rmz` from one address for one account, per minute, before Err 94.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_slash(cls, url: str) -> str:
+        return url.rstrip("/")
 
     @property
     def rmz_key(self) -> Secret:

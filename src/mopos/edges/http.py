@@ -44,6 +44,10 @@ class CallerAddress:
         ]
 
     def of(self, scope: Scope) -> str:
+        """The address, without an interface's name behind it (`fe80::1%eth0`), which PostgreSQL does not know."""
+        return self._of(scope).partition("%")[0]
+
+    def _of(self, scope: Scope) -> str:
         peer = _peer(scope)
         if not self._trusted or not self._is_trusted(peer):
             return peer

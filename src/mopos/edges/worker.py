@@ -15,7 +15,7 @@ from mopos.actions.services import Services
 
 # Jobs of a worker that has not been heard of for this long are started again by another.
 _STALLED_AFTER_S = 30
-# Finished jobs are of use for a day, to see what ran.
+# Jobs that failed are of use for a day, to see why; those that succeeded are gone at once.
 _KEEP_JOBS_H = 24
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ def build_queue(dsn: str, services: Services) -> App:
     @queue.periodic(cron="17 * * * *")
     @queue.task(name="forget_old_jobs", queueing_lock="forget_old_jobs", pass_context=True)
     async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
-        await context.app.job_manager.delete_old_jobs(nb_hours=_KEEP_JOBS_H, include_failed=False)
+        await context.app.job_manager.delete_old_jobs(nb_hours=_KEEP_JOBS_H, include_failed=True)
 
     return queue
 

@@ -30,6 +30,9 @@ DSC_LENGTH_MAX = 1_000
 REDIRECT_LENGTH_MAX = 2_000
 # A buyer who was refused this often is to go back to the shop.
 ATTEMPTS_MAX = 10
+# Ten attempts make some fifty moves. A browser that comes back again and again without having paid makes more; from
+# here on it only sees its page, and the worker asks the bank in its own time.
+VERSION_MAX = 200
 # A silent bank is asked at least this often.
 ASK_AGAIN_MAX = timedelta(hours=1)
 

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from mopos.base.db import Database, Row
 from mopos.base.money import Rial
-from mopos.domain.payments.model import NewPurchase, Purchase
+from mopos.domain.payments.model import VERSION_MAX, NewPurchase, Purchase
 from mopos.domain.payments.states import Move, State
 
 _PURCHASE = """
@@ -389,6 +389,7 @@ async def claim_return(
                 next_check_at = %(next_check_at)s
             from attempt a
             where a.ref = %(ref)s and a.state = 'LIVE' and p.attempt_id = a.id and p.state = 'AT_BANK'
+                and p.version < %(version_max)s
             returning p.id, p.version, p.attempt_id
         ),
         event as (
@@ -400,7 +401,13 @@ async def claim_return(
         join attempt a on a.id = p.attempt_id left join moved on moved.id = p.id
         where mine.ref = %(ref)s
         """,  # noqa: S608
-        {"ref": ref, "now": now, "next_check_at": next_check_at, "data": Jsonb(dict(data))},
+        {
+            "ref": ref,
+            "now": now,
+            "next_check_at": next_check_at,
+            "data": Jsonb(dict(data)),
+            "version_max": VERSION_MAX,
+        },
     )
     if row is None:
         return None
