@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 
 import psycopg
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -53,6 +54,12 @@ def main() -> None:
         app()
     except (EmbeddedServerError, DatabaseBehind, KeyMissing, PartFailed) as error:
         err.print(f"[bold red]mopos:[/] {error}", soft_wrap=True)
+        sys.exit(1)
+    except ValidationError as error:
+        # Without the value that was given: it may be a secret.
+        for problem in error.errors(include_input=False, include_url=False, include_context=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            err.print(f"[bold red]mopos:[/] MOPOS_{name}: {problem['msg']}", soft_wrap=True)
         sys.exit(1)
     except (DatabaseUnavailable, psycopg.OperationalError):
         err.print("[bold red]mopos:[/] the database does not answer; see MOPOS_DATABASE_URL")
