@@ -125,6 +125,7 @@ class EmbeddedServer:
                 with self._locked():
                     if _flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB):
                         self._stop_server()
+                        self._clear_half_made()
             except FileNotFoundError:  # somebody removed the folder under the running server
                 self._stop_server()
         if self._process is not None and self._process.poll() is None:
@@ -226,8 +227,7 @@ class EmbeddedServer:
 
     def _initialise(self, programs: Programs, runner: Runner) -> None:
         """Make the cluster aside and rename it: killed half-way, it leaves no half cluster."""
-        for leftover in self._folder.glob("initialising-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        self._clear_half_made()
         fresh = Path(tempfile.mkdtemp(prefix="initialising-", dir=self._folder))
         runner.give(fresh)
         # Code point order, which no update of the machine's C library changes: PostgreSQL 17 brings its own locale.
@@ -240,6 +240,12 @@ class EmbeddedServer:
             shutil.rmtree(fresh, ignore_errors=True)
             raise EmbeddedServerError(f"A new database cannot be made in {self._folder}. initdb says:\n{made.stdout}")
         fresh.rename(self._cluster)
+
+    def _clear_half_made(self) -> None:
+        """Remove what a killed first start has left. Its initdb may still write there for a moment, until it finds its
+        folder gone; so this is done again when we stop."""
+        for leftover in self._folder.glob("initialising-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def _refuse_other_version(self, programs: Programs) -> None:
         try:

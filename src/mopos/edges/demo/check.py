@@ -35,7 +35,7 @@ def check_demo() -> int:
     """Start the demo on free ports, buy something, look into the books, stop. Returns 0 only if it was PAID and all of
     it balances."""
     began = time.perf_counter()
-    with started("127.0.0.1", _free_ports(), MOPOS_LOG_LEVEL="warning") as demo:
+    with started("127.0.0.1", free_ports(), MOPOS_LOG_LEVEL="warning") as demo:
         with _step("everything runs", began):
             pass
         try:
@@ -47,7 +47,8 @@ def check_demo() -> int:
     return 0
 
 
-def _free_ports() -> tuple[int, int, int]:
+def free_ports() -> tuple[int, int, int]:
+    """Three ports on which nobody listens just now."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     gateway, bank, shop = (probe.getsockname()[1] for probe in probes)
     for probe in probes:
