@@ -122,6 +122,9 @@ def test_a_fresh_folder_becomes_a_database(ground: Path, name: str, bindir: Path
         assert stat.S_IMODE(socket_folder.stat().st_mode) == 0o700
         assert len(os.fsencode(socket_folder / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX
     assert not (ground / name / "cluster" / "postmaster.pid").exists()
+    assert socket_folder.parent == ground / name or not socket_folder.exists(), (
+        "nothing is left in the temporary folder"
+    )
 
 
 @every_version

@@ -126,6 +126,7 @@ class EmbeddedServer:
                     if _flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB):
                         self._stop_server()
                         self._clear_half_made()
+                        self._clear_short_folder()
             except FileNotFoundError:  # somebody removed the folder under the running server
                 self._stop_server()
         if self._process is not None and self._process.poll() is None:
@@ -176,6 +177,13 @@ class EmbeddedServer:
             run.symlink_to(tempfile.mkdtemp(prefix="mopos-"))
         runner.give(run.resolve())
         return run.resolve()
+
+    def _clear_short_folder(self) -> None:
+        run = self._folder / "run"
+        if run.is_symlink():
+            with contextlib.suppress(OSError):  # it may be gone, or hold something that is not ours
+                run.resolve().rmdir()
+            run.unlink()
 
     def _attached(self, run: Path) -> bool:
         """Whether a server runs here already. Clears away what a killed one has left."""
