@@ -1,0 +1,201 @@
+"""The real processes, for tests that speak HTTP: sandbox bank, gateway and worker over a database of their own."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2
+import psycopg
+
+from mopos.banks.sandbox_buyer import Form, NoForm, pay_at_sandbox, read_form
+from mopos.edges.demo.check import free_ports
+
+KEY = "canary-secret-key-0123456789abcdef0123456789"
+# Short enough that a test need not wait, long enough for a slow machine.
+QUICK = {
+    "MOPOS_BANK_DEADLINE_S": "2",
+    "MOPOS_ASK_AGAIN_S": "1",
+    "MOPOS_SWEEP_EVERY_S": "1",
+}
+
+
+@dataclass
+class Stack:
+    """Running processes, and what a shop and a buyer need of them."""
+
+    dsn: str
+    folder: Path
+    gateway: str
+    bank: str
+    environment: dict[str, str]
+    processes: dict[str, subprocess.Popen] = field(default_factory=dict)
+
+    def start(self, name: str, *arguments: str) -> None:
+        log = (self.folder / f"{name}.log").open("ab")
+        with log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "mopos", *arguments], env=self.environment, stdout=log, stderr=log
+            )
+
+    def start_gateway(self) -> None:
+        self.start("gateway", "serve", f"--port={self.gateway.rpartition(':')[2]}")
+        wait_for(f"{self.gateway}/readyz")
+
+    def start_worker(self) -> None:
+        self.start("worker", "worker")
+
+    def start_bank(self) -> None:
+        book = self.folder / "bank-book.jsonl"
+        self.start("bank", "bank-sim", f"--port={self.bank.rpartition(':')[2]}", f"--book={book}")
+        wait_for(f"{self.bank}/healthz")
+
+    def kill(self, name: str) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def stop(self, name: str) -> int:
+        process = self.processes.pop(name)
+        process.terminate()
+        return process.wait(60)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `mopos ARGUMENTS` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "mopos", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def make_shop(self, name: str = "فروشگاه آزمون") -> "Shop":
+        made = json.loads(self.run("account", "create", f"--name={name}", "--json").stdout)
+        return Shop(self, made["ID"], made["Rmz"])
+
+    def sql(self, statement: str, *parameters: object) -> list[tuple]:
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def logs(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+
+@dataclass
+class Shop:
+    """A merchant's site: it posts forms and asks PayRep."""
+
+    stack: Stack
+    id: str
+    rmz: str
+    count: int = 0
+
+    def form(self, **changed: str) -> dict[str, str]:
+        self.count += 1
+        fields = {"ID": self.id, "Res": f"R{self.count}", "Amnt": "250000", "Nam": "علی رضایی", "Dsc": "کتاب"}
+        return fields | {"RedirectURL": "http://shop.test/back"} | changed
+
+    async def post(self, client: httpx2.AsyncClient, form: dict[str, str], **more) -> httpx2.Response:
+        return await client.post(f"{self.stack.gateway}/Payment.aspx", data=form, **more)
+
+    async def buy(self, client: httpx2.AsyncClient, card: str = "paid", **changed: str) -> "Bought":
+        """One purchase, from the form to the page that the buyer sees in the end."""
+        form = self.form(**changed)
+        page = await self.post(client, form)
+        to_bank = read_form(page.text, str(page.url), having="Token")
+        way_back = await pay_at_sandbox(client, to_bank, card)
+        if way_back is None:
+            return Bought(form["Res"], None, None)
+        answer = await way_back.send(client)
+        assert answer.status_code == 303, f"HTTP {answer.status_code}"
+        return Bought(form["Res"], way_back, await client.get(answer.headers["location"]))
+
+    async def pay_rep(self, client: httpx2.AsyncClient, res: str, rmz: str | None = None) -> dict[str, str]:
+        query = f"ID={self.id}&Rmz={rmz or self.rmz}&Res={quote(res)}"
+        answer = await client.get(f"{self.stack.gateway}/WebServiceMoPos.asmx/PayRep?{query}")
+        assert answer.status_code == 200, f"HTTP {answer.status_code}"
+        return dict(re.findall(r"<(\w+)>([^<]*)</\1>", answer.text))
+
+    def state(self, res: str) -> str:
+        rows = self.stack.sql("select state from purchase where gateway_id = %s and res = %s", int(self.id[:-1]), res)
+        return rows[0][0]
+
+
+@dataclass
+class Bought:
+    res: str
+    way_back: Form | None
+    page: httpx2.Response | None
+
+
+def heading(page: httpx2.Response) -> str:
+    """The page's first heading, as text."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
+    return re.sub(r"<[^>]*>", "", found[1]).strip() if found else ""
+
+
+def wait_for(address: str, patience_s: float = 30) -> None:
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            if httpx2.get(address, trust_env=False, timeout=5).status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        assert time.monotonic() < give_up, f"{address} does not answer"
+        time.sleep(0.05)
+
+
+async def eventually(is_so, patience_s: float = 30, step_s: float = 0.2) -> None:
+    """Wait until `is_so()` is true."""
+    give_up = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < give_up, "it did not come to be"
+        await asyncio.sleep(step_s)
+
+
+def browser(**options) -> httpx2.AsyncClient:
+    """A client without proxies that follows nothing by itself."""
+    limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200)
+    return httpx2.AsyncClient(trust_env=False, timeout=60, limits=limits, **options)
+
+
+@contextmanager
+def running(dsn: str, folder: Path, **environment: str) -> Iterator[Stack]:
+    """A stack, started and stopped. Each process must end cleanly, without a traceback in its log."""
+    gateway, bank, _ = (f"http://127.0.0.1:{port}" for port in free_ports())
+    names = {
+        "MOPOS_DATABASE_URL": dsn,
+        "MOPOS_SECRET_KEY": KEY,
+        "MOPOS_PUBLIC_URL": gateway,
+        "MOPOS_SANDBOX_URL": bank,
+        **QUICK,
+        **environment,
+    }
+    stack = Stack(dsn, folder, gateway, bank, os.environ | names)
+    try:
+        stack.start_bank()
+        stack.start_gateway()
+        stack.start_worker()
+        yield stack
+        codes = {name: stack.stop(name) for name in reversed(list(stack.processes))}
+        assert set(codes.values()) <= {0, -signal.SIGTERM}, codes
+    finally:
+        for process in stack.processes.values():
+            process.kill()
+            process.wait()
+
+
+__all__ = ["NoForm", "Stack", "browser", "eventually", "heading", "running"]
