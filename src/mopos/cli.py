@@ -230,6 +230,18 @@ def demo(
     raise typer.Exit(check_demo() if check else run_demo(host, port))
 
 
+@app.command("reference", hidden=True)
+def reference(
+    folder: Annotated[Path, typer.Argument(help="Where the pages are written.")] = Path("docs/reference"),
+) -> None:
+    """Write the reference pages of the documentation from the code."""
+    from mopos.edges.reference import pages  # noqa: PLC0415  # needed by this verb only
+
+    for name, text in pages(app).items():
+        (folder / name).write_text(text, encoding="utf-8")
+        out.print(f"wrote {folder / name}")
+
+
 @account.command("create")
 def account_create(
     name: Annotated[str, typer.Option(help="The merchant's name, as buyers see it.")],

@@ -4,8 +4,11 @@ The bank keeps its own book. What it holds at the end must be ours to the Rial, 
 """
 
 import asyncio
+import contextlib
+import os
 import random
 import re
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,6 +20,8 @@ from tests.stack import Shop, Stack, browser, running
 
 from mopos.banks.sandbox_buyer import NoForm, cancel_at_sandbox, pay_at_sandbox, read_form
 from mopos.banks.sandbox_cards import CARDS
+from mopos.base import embedded
+from mopos.db.migrate import migrate
 
 PURCHASES = 1000
 SEED = 20261124
@@ -90,6 +95,7 @@ class Storm:
         self.answers.setdefault((shop.id, res), []).append(report["Err"])
 
     async def killer(self) -> None:
+        """Ten times the worker, once the gateway."""
         for number in range(KILLS):
             await asyncio.sleep(1 + self.chance.random())
             self.stack.kill("worker")
@@ -220,3 +226,49 @@ def test_the_comparison_can_fail(stack):
     stack.sql("alter table ledger_line enable trigger user")
     assert differences(stack) == []
     assert stack.run("audit").returncode == 0
+
+
+class DatabaseStorm(Storm):
+    """The same with PostgreSQL itself killed, all of its processes, in the middle."""
+
+    def __init__(self, stack: Stack, seed: int, purchases: int, folder: Path) -> None:
+        super().__init__(stack, seed, purchases)
+        self.folder = folder
+
+    async def killer(self) -> None:
+        for _ in range(2):
+            await asyncio.sleep(4)
+            kill_postgresql(self.folder / "cluster")
+            await asyncio.sleep(0.5)
+            self.server = await asyncio.to_thread(embedded.start, self.folder)
+
+
+def kill_postgresql(cluster: Path) -> None:
+    postmaster = int((cluster / "postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    for pid in (postmaster, *map(int, children)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def test_postgresql_is_killed_and_nothing_is_lost(capsys):
+    with open_folder() as folder, embedded.start(folder / "own") as server:
+        migrate(server.dsn)
+        logs = folder / "logs"
+        logs.mkdir(parents=True)
+        with running(server.dsn, logs, **SESSION, MOPOS_LOG_LEVEL="warning") as stack:
+            storm = DatabaseStorm(stack, SEED, 150, folder / "own")
+            await storm.run()
+            settled = await until_nothing_waits(stack)
+            await storm.ask_all()
+            states = dict(stack.sql("select state, count(*) from purchase group by state"))
+            with capsys.disabled():
+                print(f"\nPostgreSQL killed twice: {states}, settled after {settled:.0f} s; {dict(storm.trouble)}")
+            assert states["PAID"] > 50
+            assert differences(stack) == []
+            assert stack.run("audit").returncode == 0
+            for (_, res), errs in storm.answers.items():
+                first = errs.index("0") if "0" in errs else len(errs)
+                # 99: "out of order, ask again" is no word about the purchase.
+                assert set(errs[first:]) <= {"0", "99"}, (res, errs)
+        storm.server.stop()

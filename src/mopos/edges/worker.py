@@ -6,15 +6,24 @@ and may run twice.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
+
 import procrastinate
+import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 
 from mopos.actions.ask_bank import BATCH, ask_bank_about_due
 from mopos.actions.services import Services
 
 # Jobs of a worker that has not been heard of for this long are started again by another.
 _STALLED_AFTER_S = 30
+# A server that restarts is back within a second or two; trying more often would only fill the log.
+_AGAIN_AFTER_S = 1.0
 # Jobs that failed are of use for a day, to see why; those that succeeded are gone at once.
 _KEEP_JOBS_H = 24
 
@@ -48,15 +57,40 @@ def build_queue(dsn: str, services: Services) -> App:
 
 
 async def run_worker(dsn: str, services: Services) -> None:
-    """Work until SIGTERM or SIGINT; running jobs are finished first."""
+    """Work until SIGTERM or SIGINT; running jobs are finished first. When PostgreSQL goes away, wait until it is back:
+    what was being done comes due again by itself."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    while not stopping.is_set():
+        try:
+            await _work(dsn, services, stopping)
+        except (ConnectorException, psycopg.OperationalError, PoolTimeout) as error:
+            log.warning("worker.database_lost", kind=type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _AGAIN_AFTER_S)
+    log.info("worker.stopped")
+
+
+async def _work(dsn: str, services: Services, stopping: asyncio.Event) -> None:
+    """Run jobs until told to stop, or until the queue gives up because its database is gone."""
     queue = build_queue(dsn, services)
     async with queue.open_async():
         log.info("worker.started")
-        await queue.run_worker_async(
-            concurrency=4,
-            delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
-            update_heartbeat_interval=5,
-            stalled_worker_timeout=_STALLED_AFTER_S,
-            shutdown_graceful_timeout=30,
+        working = asyncio.create_task(
+            queue.run_worker_async(
+                concurrency=4,
+                delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
+                update_heartbeat_interval=5,
+                stalled_worker_timeout=_STALLED_AFTER_S,
+                shutdown_graceful_timeout=30,
+                install_signal_handlers=False,
+            )
         )
-    log.info("worker.stopped")
+        told = asyncio.create_task(stopping.wait())
+        await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if stopping.is_set():
+            working.cancel()  # procrastinate finishes the jobs that run
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
