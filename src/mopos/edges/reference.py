@@ -1,0 +1,145 @@
+"""The reference pages of the documentation, written from the code so that they cannot rot.
+
+`make docs` writes them; a test fails when a page differs from what the code says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+from pydantic import SecretStr
+
+from mopos.banks import sandbox_cards
+from mopos.base.config import Settings
+from mopos.base.errors import PAYREP_ERRORS, PROBLEMS
+from mopos.domain.payments.states import MOVES, PAYREP_ERR, State
+from mopos.edges.i18n.lang import Lang
+from mopos.edges.i18n.texts import TEXTS
+
+_NOTE = "<!-- Written from the code by `make docs`. Do not edit. -->"
+
+
+def pages(cli: typer.Typer) -> dict[str, str]:
+    """Every generated page: file name to text. The command line stands above the edges, so it is handed in."""
+    return {
+        "states.md": states(),
+        "errors.md": errors(),
+        "settings.md": settings(),
+        "cli.md": command_line(cli),
+        "test-cards.md": sandbox_cards.render_reference(),
+    }
+
+
+def states() -> str:
+    """The states of a purchase, what each shows outside, and every move."""
+    meanings = [(f"`{state}`", TEXTS[Lang.EN][f"state.{state}.title"], str(PAYREP_ERR[state])) for state in State]
+    moves = [
+        (f"`{move.start}`" if move.start else "", move.event, f"`{move.end}`", move.who, move.entry) for move in MOVES
+    ]
+    arrows = "\n".join(f"    {move.start or '[*]'} --> {move.end}: {move.event}" for move in MOVES)
+    return _page(
+        "The states of a purchase",
+        "From `domain/payments/states.py`. The same rows stand in PostgreSQL, which refuses every other move.",
+        _table(("state", "what the buyer's page says", "PayRep `Err`"), meanings),
+        "## Moves",
+        _table(("from", "event", "to", "who", "ledger entry"), moves),
+        f"```mermaid\nstateDiagram-v2\n{arrows}\n```",
+    )
+
+
+def errors() -> str:
+    """The catalogue of refusals, in order of precedence, and PayRep's errors."""
+    refusals = [
+        (
+            f"`{problem.code}`",
+            problem.field,
+            str(problem.status),
+            "yes" if problem.try_again else "",
+            TEXTS[Lang.EN][f"problem.{problem.code}"],
+            TEXTS[Lang.FA][f"problem.{problem.code}"],
+        )
+        for problem in PROBLEMS
+    ]
+    answers = [
+        (str(err), f"`{code}`", TEXTS[Lang.EN][f"payrep.{code}"], TEXTS[Lang.FA][f"payrep.{code}"])
+        for err, code in PAYREP_ERRORS.items()
+    ]
+    return _page(
+        "Errors",
+        "From `base/errors.py`. A code never changes its meaning. A page lists all problems of a request at once, in "
+        "this order; the first one gives it its HTTP status. *Again*: the very same request may succeed later.",
+        _table(("code", "field", "HTTP", "again", "English", "فارسی"), refusals),
+        "## PayRep: `Err` and `ErrDsc`",
+        "`ErrDsc` is Persian, as the guide is, and empty when `Err` is 0. 12, 14, 15 and 16 are kept for refunds and "
+        "reversals, 92 and 93 for the merchant's panel.",
+        _table(("Err", "code", "English", "`ErrDsc`"), answers),
+    )
+
+
+def settings() -> str:
+    """Every setting with its default and its reason."""
+    rows = [
+        (f"`MOPOS_{name.upper()}`", _default(name, field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    return _page(
+        "Settings",
+        "From `base/config.py`. All come from the environment.",
+        _table(("name", "default", "what it is for"), rows),
+    )
+
+
+def command_line(cli: typer.Typer) -> str:
+    """Every verb with its options."""
+    group: Any = typer.main.get_command(cli)
+    parts = []
+    for name, command in sorted(_verbs("mopos", group)):
+        options = [
+            (
+                " ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts)) or f"`{option.name}`",
+                _shown_default(option),
+                getattr(option, "help", "") or "",
+            )
+            for option in command.params
+            if option.name != "help"
+        ]
+        parts += [
+            f"## `{name}`",
+            command.help or "",
+            *([_table(("option", "default", ""), options)] if options else []),
+        ]
+    return _page("The command line", "From `cli.py`. `mopos VERB --help` says the same.", *parts)
+
+
+def _verbs(name: str, command: Any) -> Iterable[tuple[str, Any]]:
+    for word, verb in getattr(command, "commands", {}).items():
+        if not verb.hidden:
+            yield from _verbs(f"{name} {word}", verb)
+    if not hasattr(command, "commands"):
+        yield name, command
+
+
+def _shown_default(option: Any) -> str:
+    if option.required:
+        return "required"
+    return "" if option.default in (None, False, True) else f"`{option.default}`"
+
+
+def _default(name: str, default: object) -> str:
+    if name == "data_dir":
+        # Made from who runs it and where; not to be evaluated on the machine that writes this page.
+        return "`/var/lib/mopos` for root, else `$XDG_DATA_HOME/mopos`"
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    return "" if default in (None, "") else f"`{default}`"
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([_NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
