@@ -78,7 +78,7 @@ async def register(
             insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)
             select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s from p
         )
-        select g.name, g.suspended_at is not null, p.id, p.attempt_id from g left join p on true
+        select g.name, g.suspended_at is not null as suspended, p.id, p.attempt_id from g left join p on true
         """,
         {
             "gateway_id": new.gateway_id,

@@ -1,0 +1,1 @@
+"""How fast MoPos is, against the floor below which nothing can go: see docs/benchmarks.md."""
