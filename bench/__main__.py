@@ -99,7 +99,8 @@ async def measure(dsn: str, folder: Path, purchases: int, concurrency: int) -> d
     for with_bank in (True, False):
         cost = await bare_http(folder, bare_port, bank_port if with_bank else 0, sizes, driver, purchases, concurrency)
         result["floor_http_ms" if with_bank else "floor_http_without_bank_ms"] = cost
-    result["floor_pay_rep_http_ms"] = await bare_pay_rep(folder, bare_port, sizes, driver, purchases, concurrency)
+    bare = await bare_pay_rep(folder, bare_port, sizes, driver, purchases, concurrency)
+    result["floor_pay_rep_http_ms"] = bare
     result["floor_sql_ms"] = pgbench(dsn, folder, cluster, as_script(asked), purchases, concurrency)
     look = (
         as_script([asked[-1]])
@@ -145,7 +146,8 @@ async def bare_http(folder, port, bank_port, sizes, driver: Driver, purchases: i
         async def purchase(browser: httpx2.AsyncClient) -> None:
             for path, size in asked:
                 address = f"http://127.0.0.1:{port}{path}"
-                await (browser.post(address, content=b"x" * size) if size else browser.get(address))
+                answer = await (browser.post(address, content=b"x" * size) if size else browser.get(address))
+                assert answer.status_code == 200, answer.status_code
 
         async with client(concurrency) as browser:
             await at_once(WARM_UP, concurrency, lambda n: purchase(browser))
