@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import escape
+from urllib.parse import unquote_plus
 
 import structlog
 from multipart import parse_options_header
@@ -16,7 +18,6 @@ from mopos.edges.soap.read import (
     Fault,
     Unreadable,
     Wrong,
-    is_pay_rep,
     read_call,
     read_envelope,
     read_form_call,
@@ -28,6 +29,8 @@ from mopos.edges.soap.write import FaultCode, Version, bare_result, soap_fault, 
 # Three short parameters in an envelope are under a kilobyte; the rest is room for headers that a client adds.
 BODY_BYTES_MAX = 64 * 1024
 
+_SOAP11, _SOAP12, _JSON = "text/xml", "application/soap+xml", "application/json"
+_SOAP = (_SOAP11, _SOAP12)
 _XML = "text/xml; charset=utf-8"
 _PLAIN = "text/plain; charset=utf-8"
 # ASP.NET's two ways to say "not for caches": after the method ran, and before.
@@ -39,14 +42,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class AsmxRequest:
-    """A request to the service. `path_info` is what follows `.asmx`: empty, or `/PayRep`."""
+    """A request to the service. `path_info` is what follows `.asmx`: empty, or `/PayRep`.
+
+    Query and body hold the `Rmz`, so they are never printed."""
 
     method: str
     path_info: str
-    query: bytes
+    query: bytes = field(repr=False)
     content_type: str | None
     soap_action: str | None
-    body: bytes
+    body: bytes = field(repr=False)
     source: str
     """The caller's address."""
 
@@ -69,6 +74,8 @@ class Asmx:
 
     async def answer(self, request: AsmxRequest) -> AsmxResponse:
         """Answer one request, whatever it is. Never raises."""
+        if len(request.body) > BODY_BYTES_MAX:
+            return _empty(413)
         match request.method, request.path_info:
             case "GET", "" | "/":
                 return self._document(request)
@@ -76,42 +83,49 @@ class Asmx:
                 return await self._soap(request)
             case "GET" | "POST", path:
                 return await self._bare(request, path.strip("/"))
+            case "HEAD", _:
+                return _html(405, None)
             case _:
                 return _html(405, "The HTTP verb used to access this path is not allowed.")
 
     # --- documents ----------------------------------------------------------------------------------------------------
 
     def _document(self, request: AsmxRequest) -> AsmxResponse:
-        asked = request.query.decode("latin-1")
-        match asked.lower().partition("="):
-            case "wsdl", "", "":
-                return AsmxResponse(200, (("Content-Type", _XML), _RAN), self._documents.wsdl)
-            case "disco", "", "":
-                return AsmxResponse(200, (("Content-Type", _XML), _RAN), self._documents.disco)
-            case "op", "=", name:
-                page = self._documents.operation if name == OPERATION.lower() else self._documents.no_operation
-                return AsmxResponse(200, (*pages.HTML_HEADERS, _RAN), page)
-            case _:
-                return AsmxResponse(200, (*pages.HTML_HEADERS, _RAN), self._documents.description)
+        documents = self._documents
+        # A document is asked for by a query part without a value, as ASP.NET has it: `?WSDL`, also `?WSDL&x=1`.
+        asked = [part.partition("=") for part in request.query.decode("latin-1").lower().split("&")]
+        for name, is_given, value in asked:
+            match name, is_given:
+                case "wsdl", "":
+                    return AsmxResponse(200, (("Content-Type", _XML), _RAN), documents.wsdl)
+                case "disco", "":
+                    return AsmxResponse(200, (("Content-Type", _XML), _RAN), documents.disco)
+                case "op", "=":
+                    page = documents.operation if value == OPERATION.lower() else documents.no_operation
+                    return AsmxResponse(200, (*pages.HTML_HEADERS, _RAN), page)
+        return AsmxResponse(200, (*pages.HTML_HEADERS, _RAN), documents.description)
 
     # --- SOAP ---------------------------------------------------------------------------------------------------------
 
     async def _soap(self, request: AsmxRequest) -> AsmxResponse:
-        if request.content_type is None:
-            return _empty(415)
-        kind, options = parse_options_header(request.content_type)
-        expected = {"text/xml": Version.SOAP11, "application/soap+xml": Version.SOAP12}.get(kind.lower())
-        if expected is None:
+        kind, options = parse_options_header(request.content_type or "")
+        kind = kind.lower()
+        if kind == _JSON:
             return _html(500, "Request format is unrecognized.")
-        if len(request.body) > BODY_BYTES_MAX:
-            return _empty(413)
+        if kind not in _SOAP:
+            return _empty(415)
         try:
-            version, call = _read_soap(request, expected, options)
-            result = await self._run(version, call)
+            envelope = _route(request, kind, options)
+            if envelope.version is Version.SOAP11 and kind != _SOAP11:
+                return _empty(415)
+            call = read_call(envelope, request.source)
+            refuse_unknown_headers(envelope)
+            result = await self._run(envelope.version, call)
         except Unreadable:
             return _empty(400)
         except Fault as fault:
             return _fault(fault)
+        version = envelope.version
         return AsmxResponse(200, (("Content-Type", version.content_type), _RAN), soap_result(version, result))
 
     async def _run(self, version: Version, call: PayRepCall) -> PayRepResult:
@@ -141,42 +155,39 @@ class Asmx:
 _UNABLE = "Server was unable to process request. ---> Internal error."
 
 
-def _read_soap(request: AsmxRequest, expected: Version, options: dict[str, str]) -> tuple[Version, PayRepCall]:
-    action = _action(request, expected, options)
-    envelope = read_envelope(request.body, options.get("charset", ""), expected)
-    if action is None and not is_pay_rep(envelope.operation):
-        raise _no_action(envelope)
-    refuse_unknown_headers(envelope)
-    return envelope.version, read_call(envelope, request.source)
+def _route(request: AsmxRequest, kind: str, options: dict[str, str]) -> Envelope:
+    """The envelope, once it is sure that it is for `PayRep`. Raises `Unreadable`, `Fault`.
 
-
-def _action(request: AsmxRequest, expected: Version, options: dict[str, str]) -> str | None:
-    """The action that routes the call; None: the body's element does. Raises `Fault` for an action that is not ours."""
-    if expected is Version.SOAP11:
-        if request.soap_action is None:
-            return None
+    SOAP 1.1 is routed by the header SOAPAction alone, before the body is looked at (capture 23); everything else by the
+    action in the content type, or else by the body's element (captures 04, 24, 32)."""
+    charset = options.get("charset", "")
+    if kind == _SOAP11 and request.soap_action is not None:
         action = request.soap_action.strip().strip('"')
-        message = f"Server did not recognize the value of HTTP Header SOAPAction: {action}."
-    else:
-        action = options.get("action", "").strip('"')
-        if not action:
-            return None
-        message = f"Unable to handle request. The action '{action}' was not recognized."
-    if action != ACTION:
-        raise Fault(expected, FaultCode.CLIENT, message)
-    return action
+        if not _is_ours(action):
+            message = f"Server did not recognize the value of HTTP Header SOAPAction: {action}."
+            raise Fault(Version.SOAP11, FaultCode.CLIENT, message)
+        return read_envelope(request.body, charset)
+    action = options.get("action", "")
+    envelope = read_envelope(request.body, charset)
+    if not _is_ours(action) and not envelope.is_pay_rep:
+        message = (
+            f"Unable to handle request. The action '{action}' was not recognized."
+            if action
+            else "Unable to handle request without a valid action parameter. Please supply a valid soap action."
+        )
+        raise Fault(envelope.version, FaultCode.CLIENT, message)
+    return envelope
 
 
-def _no_action(envelope: Envelope) -> Fault:
-    message = "Unable to handle request without a valid action parameter. Please supply a valid soap action."
-    return Fault(envelope.version, FaultCode.CLIENT, message)
+def _is_ours(action: str) -> bool:
+    return action == ACTION or unquote_plus(action) == ACTION
 
 
 def _read_bare(request: AsmxRequest) -> PayRepCall:
     if request.method == "GET":
         return read_form_call(request.query, "", request.source)
     kind, options = parse_options_header(request.content_type or "")
-    if kind.lower() != "application/x-www-form-urlencoded" or len(request.body) > BODY_BYTES_MAX:
+    if kind.lower() != "application/x-www-form-urlencoded":
         raise Wrong(f"Request format is invalid: {(request.content_type or '')[:100]}.")
     return read_form_call(request.body, options.get("charset", ""), request.source)
 
@@ -193,8 +204,13 @@ def _fault(fault: Fault) -> AsmxResponse:
 
 
 def _plain(message: str, cache: tuple[str, str] = _NOT_RUN) -> AsmxResponse:
-    return AsmxResponse(500, (("Content-Type", _PLAIN), cache), f"{message}\r\n".encode())
+    # Escaped as .NET does, although it is plain text: an old browser may take it for HTML.
+    escaped = escape(message).replace("&#x27;", "&#39;").replace("---&gt;", "--->")
+    return AsmxResponse(500, (("Content-Type", _PLAIN), cache), f"{escaped}\r\n".encode())
 
 
-def _html(status: int, message: str) -> AsmxResponse:
-    return AsmxResponse(status, (*pages.HTML_HEADERS, _NOT_RUN), pages.error(message))
+def _html(status: int, message: str | None) -> AsmxResponse:
+    """None: the answer to HEAD, which has no body."""
+    allow = (("Allow", "GET, POST"),) if status == 405 else ()
+    page = pages.error(message) if message else b""
+    return AsmxResponse(status, (*pages.HTML_HEADERS, _NOT_RUN, *allow), page)

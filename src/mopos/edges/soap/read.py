@@ -1,7 +1,7 @@
 """The calls, read as ASP.NET's ASMX reads them: by local name in its namespace, in any order, unknown elements ignored.
 
 An attack costs nothing: no entities, no network, no DOCTYPE, no processing instruction, libxml2's own bounds on depth
-and amplification (attack 10). What comes twice could be read in two ways and is refused (attack 25).
+and amplification (attack 10). What comes twice could be read in two ways and is refused, by every binding (attack 25).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ ACTION = TEMPURI + OPERATION
 PARAMETERS = ("ID", "Rmz", "Res")
 # PayRep has three parameters; a client or a proxy may add a few of its own.
 _FORM_FIELDS_MAX = 50
-_CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "windows-1256": "cp1256", "utf-16": "utf-16"}
+
+_OPERATION_TAG = f"{{{TEMPURI}}}{OPERATION}"
+_PARAMETER_TAGS = {f"{{{TEMPURI}}}{name}": name for name in PARAMETERS}
+_PARAMETERS_IN_LOWER_CASE = {name.lower(): name for name in PARAMETERS}
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _TRUE = ("1", "true")
 
@@ -43,41 +46,49 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A SOAP envelope that was understood as far as its version."""
+    """A SOAP envelope with a body."""
 
     version: Version
     header: etree._Element | None
     operation: etree._Element | None
     """The first element of the body."""
 
+    @property
+    def is_pay_rep(self) -> bool:
+        """Whether the body's element names our operation, in our namespace."""
+        return self.operation is not None and self.operation.tag == _OPERATION_TAG
 
-def read_envelope(body: bytes, charset: str, expected: Version) -> Envelope:
-    """Parse an envelope. A 1.2 envelope sent as text/xml is accepted (capture 35). Raises `Unreadable`, `Fault`."""
+
+# --- SOAP -------------------------------------------------------------------------------------------------------------
+
+
+def read_envelope(body: bytes, charset: str) -> Envelope:
+    """Parse an envelope of either version: its namespace decides, whatever it was sent as (capture 35).
+    Raises `Unreadable`, `Fault`."""
     root = _parse(body, charset)
-    tag = etree.QName(root)
-    if tag.localname != "Envelope":
-        raise Unreadable
-    if tag.namespace not in (Version.SOAP11, Version.SOAP12) or (
-        expected is Version.SOAP12 and tag.namespace != Version.SOAP12
-    ):
+    namespace, _, name = root.tag.rpartition("}")
+    version = _VERSIONS.get(namespace[1:])
+    if version is None:
         message = (
-            f"Possible SOAP version mismatch: Envelope namespace {tag.namespace or ''} was unexpected. "
-            f"Expecting {expected.value}."
+            f"Possible SOAP version mismatch: Envelope namespace {namespace[1:]} was unexpected. "
+            f"Expecting {Version.SOAP11.value}."
         )
-        raise Fault(expected, FaultCode.VERSION_MISMATCH, message)
-    version = Version(str(tag.namespace))
-    soap = f"{{{version.value}}}"
-    content = root.find(soap + "Body")
-    operation = next(content.iterchildren(tag=etree.Element), None) if content is not None else None
-    return Envelope(version, root.find(soap + "Header"), operation)
+        raise Fault(Version.SOAP11, FaultCode.VERSION_MISMATCH, message)
+    if name != "Envelope":
+        raise _unreadable_request(version, "Request format is invalid: missing required soap:Envelope element.")
+    content = root.find(f"{namespace}}}Body")
+    if content is None:
+        raise _unreadable_request(version, "Request format is invalid: missing required soap:Body element.")
+    operation = next(content.iterchildren(tag=etree.Element), None)
+    return Envelope(version, root.find(f"{namespace}}}Header"), operation)
+
+
+_VERSIONS = {version.value: version for version in Version}
 
 
 def _parse(body: bytes, charset: str) -> etree._Element:
-    encoding = _CHARSETS.get(charset.lower() or "utf-8")
-    if encoding is None:
-        raise Unreadable
     try:
-        root = etree.fromstring(body, _PARSERS[encoding])
+        root = etree.fromstring(body, _PARSERS.get(charset.lower(), _AS_IT_SAYS))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Unreadable from error
     # Comments are gone already, so what stands beside the root is a processing instruction.
@@ -100,11 +111,16 @@ def _parser(encoding: str | None) -> etree.XMLParser:
     )
 
 
-# UTF-8 is read as the document itself says (it may name another encoding); others as the content type says.
+# The content type goes before the document's own declaration, as in .NET (and RFC 7303). A charset that is not known
+# here, or none, leaves it to the document, which without a declaration is UTF-8.
+_AS_IT_SAYS = _parser(None)
 _PARSERS = {
-    "utf-8": _parser(None),
-    "cp1256": _parser("windows-1256"),
+    "utf-8": _parser("utf-8"),
+    "utf8": _parser("utf-8"),
     "utf-16": _parser("utf-16"),
+    "windows-1256": _parser("windows-1256"),  # what old Persian systems are written in
+    "iso-8859-1": _parser("iso-8859-1"),  # PHP's NuSOAP sends this when nothing else is set
+    "windows-1252": _parser("windows-1252"),
 }
 
 
@@ -114,34 +130,28 @@ def refuse_unknown_headers(envelope: Envelope) -> None:
         return
     must_understand = f"{{{envelope.version.value}}}mustUnderstand"
     for header in envelope.header.iterchildren(tag=etree.Element):
-        if header.get(must_understand, "").strip().lower() in _TRUE:
+        if header.get(must_understand, "").strip() in _TRUE:
             name = etree.QName(header).localname
             message = f"SOAP header {name} was not understood."
             raise Fault(envelope.version, FaultCode.MUST_UNDERSTAND, message)
 
 
-def is_pay_rep(operation: etree._Element | None) -> bool:
-    """Whether the body's element names our operation, in our namespace."""
-    return operation is not None and operation.tag == f"{{{TEMPURI}}}{OPERATION}"
-
-
 def read_call(envelope: Envelope, source: str) -> PayRepCall:
-    """The parameters. Elements of another namespace are simply missing (captures 13, 14). Raises `Fault`."""
-    operation = envelope.operation
+    """The parameters. Elements of another namespace are simply missing (captures 13, 14). Raises `Unreadable` for
+    markup in a value, as .NET does, and `Fault` for a parameter that comes twice."""
     values: dict[str, str | None] = {}
-    if operation is not None and is_pay_rep(operation):
+    operation = envelope.operation
+    if operation is not None and envelope.is_pay_rep:
         for child in operation.iterchildren(tag=etree.Element):
-            tag = etree.QName(child)
-            if tag.namespace != TEMPURI or tag.localname not in PARAMETERS:
+            name = _PARAMETER_TAGS.get(child.tag)
+            if name is None:
                 continue
-            if tag.localname in values:
-                raise _unreadable_request(envelope.version, f"The parameter {tag.localname} appears more than once.")
+            if name in values:
+                raise _unreadable_request(envelope.version, _twice(name))
             if len(child):
-                raise _unreadable_request(
-                    envelope.version, f"There is an error in XML document ({child.sourceline}, 1)."
-                )
-            nil = child.get(_NIL, "").strip().lower() in _TRUE
-            values[tag.localname] = None if nil else child.text or ""
+                raise Unreadable
+            is_nil = child.get(_NIL, "").strip() in _TRUE
+            values[name] = None if is_nil else child.text or ""
     return _call(values, source)
 
 
@@ -149,22 +159,24 @@ def _unreadable_request(version: Version, why: str) -> Fault:
     return Fault(version, FaultCode.CLIENT, f"Server was unable to read request. ---> {why}")
 
 
+# --- HTTP GET and POST ------------------------------------------------------------------------------------------------
+
+
 def read_form_call(encoded: bytes, charset: str, source: str) -> PayRepCall:
     """The parameters of the GET and POST bindings: all of them present, names in any letter case (captures 40-51).
     Raises `Wrong`."""
-    encoding = _CHARSETS.get(charset.lower() or "utf-8")
-    parts = encoded.split(b"&")
+    encoding = _FORM_CHARSETS.get(charset.lower())
+    parts = encoded.split(b"&", _FORM_FIELDS_MAX)
     if encoding is None or len(parts) > _FORM_FIELDS_MAX:
         raise Wrong("Request format is invalid.")
-    known = {name.lower(): name for name in PARAMETERS}
     values: dict[str, str | None] = {}
     for part in parts:
         raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
-        name = known.get(_decoded(raw_name, encoding).lower())
+        name = _PARAMETERS_IN_LOWER_CASE.get(_decoded(raw_name, encoding).lower())
         if name is None:
             continue
         if name in values:
-            raise Wrong(f"The parameter {name} appears more than once.")
+            raise Wrong(_twice(name))
         values[name] = _decoded(raw_value, encoding)
     for name in PARAMETERS:
         if name not in values:
@@ -172,9 +184,24 @@ def read_form_call(encoded: bytes, charset: str, source: str) -> PayRepCall:
     return _call(values, source)
 
 
+# A form has no declaration of its own: without a charset it is UTF-8 (capture 07).
+_FORM_CHARSETS = {
+    "": "utf-8",
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "us-ascii": "utf-8",
+    "windows-1256": "cp1256",
+    "iso-8859-1": "latin-1",
+}
+
+
 def _decoded(raw: bytes, encoding: str) -> str:
     # As .NET does, bytes that the charset does not know become the replacement character.
     return unquote_to_bytes(raw).decode(encoding, "replace")
+
+
+def _twice(name: str) -> str:
+    return f"The parameter {name} appears more than once."
 
 
 def _call(values: dict[str, str | None], source: str) -> PayRepCall:
