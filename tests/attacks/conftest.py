@@ -1,4 +1,4 @@
-"""One running stack for all attacks, and one for the journeys."""
+"""One running stack for all attacks."""
 
 import pytest
 from tests.conftest import fresh_database, open_folder

@@ -1,8 +1,13 @@
-"""One running stack for all attacks, and one for the journeys."""
+"""What journeys stand on: a running stack for a module, the whole demo, a browser without pages."""
+
+import os
 
 import pytest
 from tests.conftest import fresh_database, open_folder
 from tests.stack import browser, running
+
+from mopos.edges.demo.check import free_ports
+from mopos.edges.demo.run import started
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +28,17 @@ def shop(stack):
 async def web():
     async with browser() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """`mopos demo`, all of it, on free ports."""
+    kept = dict(os.environ)
+    with open_folder() as folder:
+        os.environ["MOPOS_DATA_DIR"] = str(folder)
+        try:
+            with started("127.0.0.1", free_ports()) as demo:
+                yield demo
+        finally:
+            os.environ.clear()
+            os.environ.update(kept)

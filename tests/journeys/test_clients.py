@@ -2,18 +2,15 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx2
 import pytest
-from tests.conftest import open_folder
 
 from mopos.banks.sandbox_buyer import pay_at_sandbox, read_form
-from mopos.edges.demo.check import free_ports
-from mopos.edges.demo.run import Demo, started
+from mopos.edges.demo.run import Demo
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = {
@@ -26,17 +23,9 @@ AMOUNT = 1_250_000
 
 
 @pytest.fixture(scope="module")
-def demo():
-    kept = dict(os.environ)
-    with open_folder() as folder:
-        os.environ["MOPOS_DATA_DIR"] = str(folder)
-        try:
-            with started("127.0.0.1", free_ports()) as demo:
-                asyncio.run(_buy(demo))
-                yield demo
-        finally:
-            os.environ.clear()
-            os.environ.update(kept)
+def shopped(demo) -> Demo:
+    asyncio.run(_buy(demo))
+    return demo
 
 
 async def _buy(demo: Demo) -> None:
@@ -69,8 +58,8 @@ def pay_rep(demo: Demo, client: str, res: str, version: str, rmz: str | None = N
 
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_paid_purchase(demo, client, version):
-    answer = pay_rep(demo, client, "خرید-۱", version)
+def test_a_paid_purchase(shopped, client, version):
+    answer = pay_rep(shopped, client, "خرید-۱", version)
     assert (int(answer["Err"]), int(answer["Amnt"])) == (0, AMOUNT)
     assert (answer["Nam"], answer["Dsc"], answer["IP"]) == (NAME, FOR_WHAT, "127.0.0.1")
     assert answer.get("ErrDsc") in (None, "", {})
@@ -81,15 +70,15 @@ def test_a_paid_purchase(demo, client, version):
 
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_unpaid_purchase(demo, client, version):
-    answer = pay_rep(demo, client, "unpaid", version)
+def test_an_unpaid_purchase(shopped, client, version):
+    answer = pay_rep(shopped, client, "unpaid", version)
     assert (int(answer["Err"]), int(answer["Amnt"])) == (2, AMOUNT)
     assert "Dat" not in answer
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.2"])
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_unknown_purchase_and_a_wrong_password(demo, client, version):
-    assert int(pay_rep(demo, client, "nobody", version)["Err"]) == 91
-    wrong = pay_rep(demo, client, "خرید-۱", version, rmz="wrong")
+def test_an_unknown_purchase_and_a_wrong_password(shopped, client, version):
+    assert int(pay_rep(shopped, client, "nobody", version)["Err"]) == 91
+    wrong = pay_rep(shopped, client, "خرید-۱", version, rmz="wrong")
     assert (int(wrong["Err"]), int(wrong["Amnt"]), "Nam" in wrong) == (90, 0, False)
