@@ -1,4 +1,4 @@
-"""What tests stand on: a real PostgreSQL, and a fresh, migrated database for each test module.
+"""What tests stand on: a real PostgreSQL, and a fresh, migrated database for each test; for some, all of the processes.
 
 `MOPOS_PG_BINDIR` runs the same tests on other binaries (Debian's PostgreSQL 15 in CI).
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.stack import browser, running
 
 from mopos.base import embedded
 from mopos.db.migrate import migrate
@@ -61,3 +62,26 @@ def shared_dsn(postgres: str) -> Iterator[str]:
     """The same, for all tests of a module that leave nothing behind."""
     with fresh_database(postgres) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def stack(postgres):
+    """Sandbox bank, gateway and worker, running for a module; their logs must end without a traceback."""
+    with open_folder() as folder, fresh_database(postgres) as dsn:
+        folder.mkdir(exist_ok=True)
+        with running(dsn, folder) as stack:
+            yield stack
+        assert "Traceback" not in stack.logs()
+
+
+@pytest.fixture(scope="module")
+def shop(stack):
+    """A merchant at the running stack."""
+    return stack.make_shop()
+
+
+@pytest.fixture
+async def web():
+    """A client without proxies or redirects."""
+    async with browser() as client:
+        yield client

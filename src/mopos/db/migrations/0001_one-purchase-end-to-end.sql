@@ -35,7 +35,7 @@ create table move (
 comment on table move is 'Every lawful move of a purchase. from_state is empty for the first one.';
 
 create table purchase (
-    id bigint generated always as identity primary key,
+    id bigint generated always as identity (start with 100001) primary key,
     gateway_id bigint not null references gateway,
     res text not null check (res <> '' and length(res) <= 64),
     amount_rial bigint not null check (amount_rial > 10000),
