@@ -1,6 +1,6 @@
 """The service on a real socket, for real clients: `python served.py` prints its address and serves until it is ended.
 
-It knows three purchases of account 1000017: `paid`, `unpaid`, and `hard`, whose texts are hard to carry.
+It knows a few purchases of account 1000017: paid ones, an unpaid one, and one whose texts are hard to carry.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ RESULTS = {
     "paid": PAID,
     "unpaid": PayRepResult(NAME, FOR_WHAT, 1_250_000, None, 2, "پرداخت نشده است", None, None, "192.0.2.1"),
     "خرید-۱ & <۲>": PAID,
+    "سلام": PAID,
     "hard": PayRepResult(HARD, "bell\a and null\0 go", 1, None, 2, HARD, None, None, None),
 }
 UNKNOWN = PayRepResult(None, None, 0, None, 91, "چنین خریدی نیست", None, None, None)

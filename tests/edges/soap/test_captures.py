@@ -135,9 +135,14 @@ async def captured_service(call: PayRepCall) -> PayRepResult:
     return PayRepResult("فروشگاه نمونه & <co>", f"Res=[{call.res}]", amount, date, 0, "", None, number, "127.0.0.1")
 
 
-@pytest.mark.parametrize("capture", cases(), ids=lambda capture: capture.number)
-async def test_we_answer_as_asmx_does(capture):
-    answer = await Asmx(ADDRESS, captured_service).answer(capture.request)
+if CAPTURES.exists():  # an empty table would count as a skipped test
+
+    @pytest.mark.parametrize("capture", cases(), ids=lambda capture: capture.number)
+    async def test_we_answer_as_asmx_does(capture):
+        compare(capture, await Asmx(ADDRESS, captured_service).answer(capture.request))
+
+
+def compare(capture: Capture, answer: AsmxResponse) -> None:
     if capture.number == "81":
         assert answer.status == 200, "mono fails here; Microsoft has this page, and so have we"
         return

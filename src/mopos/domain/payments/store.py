@@ -388,8 +388,8 @@ async def claim_return(
             update purchase p set state = 'VERIFYING', last_event = 'returned', version = p.version + 1,
                 next_check_at = %(next_check_at)s
             from attempt a
-            where a.ref = %(ref)s and a.state = 'LIVE' and p.attempt_id = a.id and p.state = 'AT_BANK'
-                and p.version < %(version_max)s
+            where a.ref = %(ref)s and a.state = 'LIVE' and p.id = a.purchase_id and p.attempt_id = a.id
+                and p.state = 'AT_BANK' and p.version < %(version_max)s
             returning p.id, p.version, p.attempt_id
         ),
         event as (

@@ -205,7 +205,7 @@ def _fault(fault: Fault) -> AsmxResponse:
 
 def _plain(message: str, cache: tuple[str, str] = _NOT_RUN) -> AsmxResponse:
     # Escaped as .NET does, although it is plain text: an old browser may take it for HTML.
-    escaped = escape(message).replace("&#x27;", "&#39;").replace("---&gt;", "--->")
+    escaped = " ---> ".join(escape(part).replace("&#x27;", "&#39;") for part in message.split(" ---> "))
     return AsmxResponse(500, (("Content-Type", _PLAIN), cache), f"{escaped}\r\n".encode())
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import urlsplit
 
+from lxml import etree
+
 from mopos.edges.pay.assets import STYLE
 from mopos.edges.soap.read import ACTION, OPERATION, PARAMETERS
 from mopos.edges.soap.result import PayRepResult
-from mopos.edges.soap.write import TEMPURI, Version
+from mopos.edges.soap.write import TEMPURI, XSI_XSD, Version
 from mopos.edges.soap.wsdl import SERVICE, disco, wsdl
 
 HTML_HEADERS = (
@@ -32,9 +34,10 @@ class Documents:
         address = f"{public_url}/{SERVICE}.asmx"
         self.wsdl = wsdl(address)
         self.disco = disco(address)
-        self.description = _description()
-        self.operation = _operation(urlsplit(public_url).netloc)
-        self.no_operation = _page("Operation not found", f'<p><a href="{SERVICE}.asmx">All operations</a></p>')
+        _, host, path, _, _ = urlsplit(address)
+        self.description = _description(path)
+        self.operation = _operation(host, path)
+        self.no_operation = _page("Operation not found", _back(path))
 
 
 def error(message: str) -> bytes:
@@ -42,22 +45,26 @@ def error(message: str) -> bytes:
     return _page("Request refused", f"<p>{escape(message)}</p>")
 
 
-def _description() -> bytes:
+def _description(path: str) -> bytes:
     return _page(
         SERVICE,
         f"""
 <p>The following operations are supported. For a formal definition, please read the
-<a href="{SERVICE}.asmx?WSDL">Service Description</a>.</p>
-<ul><li><a href="{SERVICE}.asmx?op={OPERATION}">{OPERATION}</a>: what became of a purchase.</li></ul>
+<a href="{path}?WSDL">Service Description</a>.</p>
+<ul><li><a href="{path}?op={OPERATION}">{OPERATION}</a>: what became of a purchase.</li></ul>
 <p>This web service uses {TEMPURI} as its namespace and keeps it, so that existing clients work unchanged.</p>""",
     )
 
 
-def _operation(host: str) -> bytes:
+def _back(path: str) -> str:
+    return f'<p><a href="{path}">All operations</a></p>'
+
+
+def _operation(host: str, path: str) -> bytes:
     parameters = "".join(f"<{name}>string</{name}>" for name in PARAMETERS)
     fields = "".join(f"<{name}>{_kind(name)}</{name}>" for name in PayRepResult.__slots__)
     query = "&".join(f"{name}=string" for name in PARAMETERS)
-    post, bare = f"POST /{SERVICE}.asmx", "text/xml; charset=utf-8"
+    post, bare = f"POST {path}", "text/xml; charset=utf-8"
     samples = [
         ("SOAP 1.1", _request(post, host, bare, _envelope(Version.SOAP11, parameters), action=True), bare),
         (
@@ -65,23 +72,22 @@ def _operation(host: str) -> bytes:
             _request(post, host, Version.SOAP12.content_type, _envelope(Version.SOAP12, parameters)),
             Version.SOAP12.content_type,
         ),
-        ("HTTP GET", f"GET /{SERVICE}.asmx/{OPERATION}?{query} HTTP/1.1\nHost: {host}", bare),
+        ("HTTP GET", f"GET {path}/{OPERATION}?{query} HTTP/1.1\nHost: {host}", bare),
         ("HTTP POST", _request(f"{post}/{OPERATION}", host, "application/x-www-form-urlencoded", query), bare),
     ]
     answers = {
         "SOAP 1.1": _envelope(Version.SOAP11, f"<{OPERATION}Result>{fields}</{OPERATION}Result>", "Response"),
         "SOAP 1.2": _envelope(Version.SOAP12, f"<{OPERATION}Result>{fields}</{OPERATION}Result>", "Response"),
     }
-    plain = f'<?xml version="1.0" encoding="utf-8"?>\n<PayRepResult xmlns="{TEMPURI}">{fields}</PayRepResult>'
+    plain = _indented(f'<PayRepResult xmlns="{TEMPURI}">{fields}</PayRepResult>')
     shown = "".join(
         f"<h2>{name}</h2><p>A sample request and its response. The words string, long and int stand for values.</p>"
-        f'<pre tabindex="0">{escape(_readable(request))}</pre>'
-        f'<pre tabindex="0">{escape(_readable(_response(kind, answers.get(name, plain))))}</pre>'
+        f'<pre tabindex="0">{escape(request)}</pre>'
+        f'<pre tabindex="0">{escape(_response(kind, answers.get(name, plain)))}</pre>'
         for name, request, kind in samples
     )
-    back = f'<p><a href="{SERVICE}.asmx">All operations</a></p>'
     form = "<p>The test form is only available for requests from the local machine.</p>"
-    return _page(OPERATION, f"{back}{form}{shown}")
+    return _page(OPERATION, f"{_back(path)}{form}{shown}")
 
 
 def _kind(name: str) -> str:
@@ -100,17 +106,18 @@ def _response(content_type: str, body: str) -> str:
 
 def _envelope(version: Version, content: str, suffix: str = "") -> str:
     prefix = "soap" if version is Version.SOAP11 else "soap12"
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n'
-        f'<{prefix}:Envelope xmlns:{prefix}="{version.value}"><{prefix}:Body>'
+    return _indented(
+        f'<{prefix}:Envelope {XSI_XSD} xmlns:{prefix}="{version.value}"><{prefix}:Body>'
         f'<{OPERATION}{suffix} xmlns="{TEMPURI}">{content}</{OPERATION}{suffix}>'
         f"</{prefix}:Body></{prefix}:Envelope>"
     )
 
 
-def _readable(message: str) -> str:
+def _indented(xml: str) -> str:
     """One element a line."""
-    return message.replace("><", ">\n<")
+    root = etree.fromstring(xml)
+    etree.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{etree.tostring(root, encoding="unicode")}'
 
 
 def _page(title: str, content: str) -> bytes:

@@ -12,7 +12,7 @@ from mopos.edges.soap.result import PayRepResult
 
 TEMPURI = "http://tempuri.org/"
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
-_XSI_XSD = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
+XSI_XSD = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 # What XML 1.0 cannot carry at all, not even escaped.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FIELDS = PayRepResult.__slots__
@@ -90,6 +90,6 @@ def bare_result(result: PayRepResult) -> bytes:
 
 def _envelope(version: Version, body: str) -> bytes:
     return (
-        f'{_DECLARATION}<soap:Envelope xmlns:soap="{version.value}" {_XSI_XSD}>'
+        f'{_DECLARATION}<soap:Envelope xmlns:soap="{version.value}" {XSI_XSD}>'
         f"<soap:Body>{body}</soap:Body></soap:Envelope>"
     ).encode()
