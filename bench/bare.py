@@ -1,70 +1,123 @@
-"""The floor of HTTP: an ASGI application that reads each request and answers as many bytes as the gateway did.
+"""The floor of HTTP: an ASGI application that reads each request and answers with the gateway's own bytes.
 
-Where the gateway calls its bank, this makes the same call with the leanest client there is: one socket that is kept
-open, a request written, an answer read. `python -m bench.bare PORT BANK_PORT SIZES` runs it.
+Where the gateway calls its bank, this makes a call of the same size with the leanest client there is (bench/http.py).
+`python -m bench.bare PORT BANK_PORT ANSWERS` runs it on the settings of `mopos serve`; ANSWERS is a file as
+`write_answers` writes it, and BANK_PORT 0 means that no bank is called.
 """
+
+from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 
-CALL = (
-    b"POST /api/verify HTTP/1.1\r\nHost: bank\r\nContent-Type: application/json\r\nX-Signature: "
-    + b"0" * 64
-    + b"\r\nContent-Length: 150\r\n\r\n"
-    + b"x" * 150
-)
+from bench.http import Client, request_bytes
+from bench.purchases import Exchange
+
+# How the gateway's addresses begin, by step; the first that fits is taken.
+_STEPS = {
+    "/Payment.aspx": "form",
+    "/pay/return/": "return",
+    "/pay/": "invoice",
+    "/WebServiceMoPos.asmx": "PayRep again",
+    "/api/verify": "bank",
+}
+_CALLING = ("form", "return")
+# As long as the sandbox bank's token and verify calls are in the mean.
+_CALL_BODY = b"x" * 190
+_BANK_BODY = b"x" * 210
+# uvicorn writes these itself.
+_BY_SERVER = ("date", "server")
+
+
+def write_answers(path: Path, exchanges: dict[str, Exchange]) -> None:
+    """Keep the answers of all steps in a file."""
+    answers = {
+        step: {
+            "status": exchange.answer.status,
+            "headers": [pair for pair in exchange.answer.headers if pair[0] not in _BY_SERVER],
+            "body": exchange.answer.text,
+        }
+        for step, exchange in exchanges.items()
+    }
+    bank = {"status": 200, "headers": [["content-length", str(len(_BANK_BODY))]], "body": _BANK_BODY.decode()}
+    path.write_text(json.dumps(answers | {"bank": bank}))
 
 
 class Bank:
-    """Connections to the bank's side, kept open."""
+    """The bank's side, with as many connections as there are calls at once."""
 
     def __init__(self, port: int) -> None:
-        self.port = port
-        self.idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._origin = f"127.0.0.1:{port}"
+        headers = (("Content-Type", "application/json"), ("X-Signature", "0" * 64))
+        self._request = request_bytes("POST", f"http://{self._origin}/api/verify", headers, _CALL_BODY)
+        self._idle: list[Client] = []
 
     async def call(self) -> None:
-        reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(CALL)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        await reader.readexactly(length)
-        self.idle.append((reader, writer))
+        client = self._idle.pop() if self._idle else Client()
+        async with asyncio.timeout(10):
+            await client.exchange(self._origin, self._request)
+        self._idle.append(client)
 
 
-def create_app(bank: Bank | None, sizes: dict[str, int]):
-    pages = {path: b"x" * size for path, size in sizes.items()}
-    calls = {"/Payment.aspx", "/pay/return"} if bank else set()
+def create_app(bank: Bank | None, answers: dict[str, Any]) -> Any:
+    """The application. It knows its answers by heart."""
+    ready = {
+        step: (
+            {
+                "type": "http.response.start",
+                "status": answer["status"],
+                "headers": [(name.encode(), value.encode("latin-1")) for name, value in answer["headers"]],
+            },
+            {"type": "http.response.body", "body": answer["body"].encode()},
+        )
+        for step, answer in answers.items()
+    }
 
-    async def app(scope, receive, send):
+    async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
+            await _lifespan(receive, send)
             return
-        more = True
-        while more:
-            more = (await receive()).get("more_body", False)
+        while (await receive()).get("more_body"):
+            pass
         path = scope["path"]
-        if path in calls:
+        step = next((step for begin, step in _STEPS.items() if path.startswith(begin)), "bank")
+        if bank and step in _CALLING:
             await bank.call()
-        body = pages.get(path, b"{}" * 100)
-        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        start, body = ready[step]
+        await send(start)
+        await send(body)
 
     return app
 
 
+async def _lifespan(receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
 def main() -> None:
-    port, bank_port, sizes = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    port, bank_port, answers = int(sys.argv[1]), int(sys.argv[2]), json.loads(Path(sys.argv[3]).read_text())
     bank = Bank(bank_port) if bank_port else None
-    # The settings of `mopos serve`.
-    options = {"loop": "uvloop", "http": "httptools", "ws": "none", "proxy_headers": False, "server_header": False}
-    uvicorn.run(create_app(bank, sizes), port=port, log_level="warning", access_log=False, **options)
+    uvicorn.run(
+        create_app(bank, answers),
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=15,
+        backlog=4096,
+    )
 
 
 if __name__ == "__main__":
