@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from mopos.base.config import Settings
 from mopos.cli import app
 from mopos.edges.reference import command_line, pages
 
@@ -28,16 +30,36 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_exist(page):
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    text = page.read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL) + re.findall(r"`([^`\n]+)`", text))
     makefile = (ROOT / "Makefile").read_text()
-    for verb in re.findall(r"^make (\w+)", blocks, re.MULTILINE):
+    for verb in re.findall(r"^make ([a-z]+)", code, re.MULTILINE):
         assert f"\n{verb}:" in makefile, f"make {verb}"
     known = command_line(app)
-    for words in re.findall(r"(?:^|[ /])mopos ((?:account )?[a-z-]+)", blocks, re.MULTILINE):
+    for words in re.findall(r"(?:^|[ /])mopos ((?:account )?[a-z][a-z-]+)", code, re.MULTILINE):
         assert f"`mopos {words}`" in known, f"mopos {words}"
 
 
-def test_the_code_of_the_reference_is_python_that_runs():
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_exist(page):
+    named = set(re.findall(r"MOPOS_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
+    assert named - {f"MOPOS_{name.upper()}" for name in Settings.model_fields} == set()
+
+
+def test_defaults_are_shown():
+    """A number that equals True is a default like any other."""
+    assert "| `--workers` | `1` |" in GENERATED["cli.md"]
+
+
+def test_each_library_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {found[0] for line in wanted if (found := re.match(r"[a-z0-9-]+", line))}
+    reasons = (ROOT / "docs/decisions/0009-libraries.md").read_text(encoding="utf-8")
+    assert sorted(name for name in names if not re.search(rf"(?<![\w-]){name}(?![\w-])", reasons)) == []
+
+
+def test_examples_are_valid_code():
     for example in sorted((ROOT / "examples/python").glob("*.py")):
         compile(example.read_text(encoding="utf-8"), str(example), "exec")
     for example in sorted((ROOT / "examples/php").glob("*.php")):

@@ -98,7 +98,7 @@ def command_line(cli: typer.Typer) -> str:
     for name, command in sorted(_verbs("mopos", group)):
         options = [
             (
-                " ".join(f"`{flag}`" for flag in (*option.opts, *option.secondary_opts)) or f"`{option.name}`",
+                _spelled(option),
                 _shown_default(option),
                 getattr(option, "help", "") or "",
             )
@@ -121,10 +121,17 @@ def _verbs(name: str, command: Any) -> Iterable[tuple[str, Any]]:
         yield name, command
 
 
+def _spelled(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar or parameter.name.upper()}`"
+    return " ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
+
+
 def _shown_default(option: Any) -> str:
     if option.required:
         return "required"
-    return "" if option.default in (None, False, True) else f"`{option.default}`"
+    # A switch is off unless it is given. Not `in`: a 1 equals True.
+    return "" if option.default is None or isinstance(option.default, bool) else f"`{option.default}`"
 
 
 def _default(name: str, default: object) -> str:
