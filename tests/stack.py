@@ -69,11 +69,11 @@ class Stack:
         process.terminate()
         return process.wait(60)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `mopos ARGUMENTS` to its end."""
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `mopos ARGUMENTS` to its end, with some settings changed."""
         return subprocess.run(
             [sys.executable, "-m", "mopos", *arguments],
-            env=self.environment,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -91,6 +91,30 @@ class Stack:
 
     def logs(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+    def tracebacks(self) -> str:
+        """Every traceback in the logs, from the line before it to its error, with the log's name; empty when none."""
+        found = []
+        for path in sorted(self.folder.glob("*.log")):
+            lines = path.read_text(errors="replace").splitlines()
+            for at in (number for number, line in enumerate(lines) if line.startswith("Traceback")):
+                end = next((n for n in range(at + 1, len(lines)) if not lines[n].startswith(" ")), at)
+                found.append("\n".join([path.name, *lines[max(0, at - 1) : end + 3]]))
+        return "\n\n".join(found)
+
+    def tables(self) -> str:
+        """Every row of every table, as text."""
+        names = self.sql("select quote_ident(tablename) from pg_tables where schemaname = 'public'")
+        return "".join(str(self.sql(f"select t::text from {name} t")) for (name,) in names)
+
+    def book_of(self, attempt_id: int) -> dict:
+        """What the bank's own book says of one order: its stage and its lines."""
+        return httpx2.get(f"{self.bank}/book", params={"order": str(attempt_id)}, trust_env=False).json()
+
+    def memory_mb(self, name: str) -> float:
+        """What a process holds in memory now."""
+        status = Path(f"/proc/{self.processes[name].pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
 
 
 @dataclass
@@ -158,11 +182,30 @@ def wait_for(address: str, patience_s: float = 30) -> None:
         time.sleep(0.05)
 
 
+async def at_bank(shop: Shop, web: httpx2.AsyncClient, **changed: str) -> tuple[dict[str, str], Form, str]:
+    """A purchase whose buyer stands before the bank's page: its form, the way there, the return address."""
+    form = shop.form(**changed)
+    page = await shop.post(web, form)
+    to_bank = read_form(page.text, str(page.url), having="Token")
+    return form, to_bank, return_address(shop, form["Res"])
+
+
+def return_address(shop: Shop, res: str) -> str:
+    """Where the bank will send the buyer of a purchase back to."""
+    ((ref,),) = shop.stack.sql(
+        "select a.ref from attempt a join purchase p on p.attempt_id = a.id where p.gateway_id = %s and p.res = %s",
+        int(shop.id[:-1]),
+        res,
+    )
+    return f"{shop.stack.gateway}/pay/return/{ref}"
+
+
 async def eventually(is_so, patience_s: float = 30, step_s: float = 0.2) -> None:
-    """Wait until `is_so()` is true."""
+    """Wait until `is_so()` is true. Raises `TimeoutError`."""
     give_up = time.monotonic() + patience_s
     while not is_so():
-        assert time.monotonic() < give_up, "it did not come to be"
+        if time.monotonic() > give_up:
+            raise TimeoutError("it did not come to be")
         await asyncio.sleep(step_s)
 
 

@@ -156,15 +156,5 @@ def _show_http_error(request: Request[Any, Any, Any], error: HTTPException) -> R
 
 def _show_failure(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     # The type is enough to find the place; messages of libraries may carry what a buyer or merchant has sent.
-    log.error("failure", kind=type(error).__name__, where=_where(error))
+    log.error("failure", kind=type(error).__name__, where=logging.places(error))
     return response(pages.error_page("out_of_order", lang_of(request)))
-
-
-def _where(error: BaseException) -> list[str]:
-    """File and line of each step to the failure, without any values."""
-    steps = []
-    trace = error.__traceback__
-    while trace:
-        steps.append(f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return steps

@@ -84,7 +84,7 @@ def serve(
             port=port,
             workers=workers,
             loop="uvloop",
-            http="httptools",
+            http="mopos.edges.server:BoundedHead",
             ws="none",
             # Addresses of callers are read from the settings' trusted proxies, by ourselves.
             proxy_headers=False,

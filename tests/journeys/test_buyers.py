@@ -7,18 +7,25 @@ import signal
 import subprocess
 import sys
 import time
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx2
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.conftest import fresh_database, open_folder
-from tests.stack import browser, heading, running, wait_for
+from tests.stack import browser, eventually, heading, running, wait_for
 
 from mopos.banks.sandbox_buyer import NoForm, cancel_at_sandbox, enter, pay_at_sandbox, read_form
 from mopos.banks.sandbox_cards import CARDS
 
+HEADINGS = {
+    "PAID": "پرداخت انجام شد",
+    "DECLINED": "پرداخت انجام نشد",
+    "CANCELLED": "پرداخت لغو شد",
+    "EXPIRED": "مهلت پرداخت تمام شد",
+    "CONFLICTED": "پرداخت در دست بررسی است",
+}
 # How each card ends, at the latest after some inquiries: state and PayRep's Err.
 ENDS = {card.slug: ("DECLINED", "10") if card.code else ("PAID", "0") for card in CARDS} | {
     "amount_differs": ("CONFLICTED", "20")
@@ -43,6 +50,41 @@ async def until_err(shop, web, res, err, patience_s=40):
         await asyncio.sleep(0.3)
 
 
+async def all_agree(shop, web, res, state, *, taken=None):
+    """The buyer's page, PayRep, the row, its journal, its ledger lines and the bank's own book tell one story.
+
+    `taken`: what the bank keeps, in Rial; None when it keeps nothing."""
+    ((token, amount, said, attempt, ref, last, booked),) = shop.stack.sql(
+        """
+        select p.token, p.amount_rial, p.state, a.id, a.bank_ref,
+            (select to_state from journal where purchase_id = p.id order by version desc limit 1),
+            (select array_agg(l.amount_rial) from journal j join ledger_line l on l.journal_id = j.id
+                where j.purchase_id = p.id)
+        from purchase p join attempt a on a.id = p.attempt_id where p.gateway_id = %s and p.res = %s
+        """,
+        int(shop.id[:-1]),
+        res,
+    )
+    assert (said, last) == (state, state)
+    assert booked == ([amount] if state == "PAID" else None)
+
+    book = shop.stack.book_of(attempt)
+    kept = [line for line in book["entries"] if line["what"] == "verified"]
+    assert [line["rial"] for line in kept] == ([] if taken is None else [taken])
+    assert [line["ref"] for line in kept] == ([] if taken is None else [ref])
+    assert book["stage"] == ("refused" if taken is None else "verified")
+
+    page = await web.get(f"{shop.stack.gateway}/pay/{token}")
+    assert (page.status_code, heading(page)) == (200, HEADINGS[state])
+    assert f"Res={quote(res)}" in page.text, "there is always a way back to the shop"
+    report = await shop.pay_rep(web, res)
+    assert (report["Amnt"], bool(report.get("Dat")), bool(report.get("ErrDsc"))) == (
+        str(amount),
+        state == "PAID",
+        state != "PAID",
+    )
+
+
 async def test_every_card_ends_as_its_row_says(patient, web):
     shop = patient.make_shop()
 
@@ -50,11 +92,7 @@ async def test_every_card_ends_as_its_row_says(patient, web):
         bought = await shop.buy(web, card.slug)
         state, err = ENDS[card.slug]
         await until_err(shop, web, bought.res, err)
-        assert shop.state(bought.res) == state
-        if bought.page is not None:
-            page = await web.get(str(bought.page.url))
-            assert (page.status_code, bool(heading(page))) == (200, True)
-            assert f"Res={bought.res}" in page.text, "there is always a way back to the shop"
+        await all_agree(shop, web, bought.res, state, taken=None if card.code else 250_000 // card.takes_one_in)
 
     await asyncio.gather(*(buy(card) for card in CARDS))
     totals = httpx2.get(f"{patient.bank}/book", trust_env=False).json()["totals"]
@@ -72,8 +110,8 @@ async def test_a_buyer_who_leaves_is_expired_after_the_bank_was_asked(patient, w
     await until_err(shop, web, form["Res"], "13")
     again = await shop.post(web, form)
     assert again.status_code == 303, "the same form now shows what became of it"
-    shown = await web.get(again.headers["location"])
-    assert "http://shop.test/back?Res=" in shown.text
+    assert heading(await web.get(again.headers["location"])) == HEADINGS["EXPIRED"]
+    await all_agree(shop, web, form["Res"], "EXPIRED")
 
 
 async def test_cancelled_and_paid_at_the_second_try(shop, web):
@@ -82,11 +120,34 @@ async def test_cancelled_and_paid_at_the_second_try(shop, web):
     way_back = await cancel_at_sandbox(web, read_form(page.text, str(page.url), having="Token"))
     answer = await way_back.send(web)
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "11"
+    await all_agree(shop, web, form["Res"], "CANCELLED")
     shown = await web.get(answer.headers["location"])
     again = await web.post(str(shown.url))
-    way_back = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
-    await way_back.send(web)
+    second = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
+    await second.send(web)
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "0"
+    # The back button, as far back as the first try's return: it is over, and the payment stays what it is.
+    assert (await way_back.send(web)).headers["location"] == str(shown.url)
+    await all_agree(shop, web, form["Res"], "PAID", taken=250_000)
+
+
+async def test_while_the_bank_is_being_asked_nobody_is_sent_there_again(shop, web):
+    form = shop.form()
+    page = await shop.post(web, form)
+    way_back = await pay_at_sandbox(web, read_form(page.text, str(page.url), having="Token"), "verify_late")
+    returning = asyncio.create_task(way_back.send(web))
+    await eventually(lambda: shop.state(form["Res"]) == "VERIFYING", step_s=0.02)
+    for state in ("VERIFYING", "UNKNOWN"):
+        if state == "UNKNOWN":
+            own_page = (await returning).headers["location"]
+        assert shop.state(form["Res"]) == state
+        for again in (await shop.post(web, form), await way_back.send(web)):
+            assert again.status_code == 303, f"{state}: the purchase's page, not the bank"
+        assert (await shop.pay_rep(web, form["Res"]))["Err"] == "3"
+    pressed = await web.post(own_page)
+    assert (pressed.status_code, pressed.headers["location"]) == (303, own_page)
+    await until_err(shop, web, form["Res"], "0")
+    await all_agree(shop, web, form["Res"], "PAID", taken=250_000)
 
 
 async def test_refresh_back_button_and_the_same_form_never_charge_twice(shop, web):
@@ -167,6 +228,11 @@ async def test_operators_verbs(stack, web):
     new = json.loads(stack.run("account", "rotate-rmz", shop.id, "--json").stdout)
     for rmz in (shop.rmz, new["Rmz"]):
         assert (await shop.pay_rep(web, bought.res, rmz=rmz))["Err"] == "0"
+    third = json.loads(stack.run("account", "rotate-rmz", shop.id, "--json", MOPOS_RMZ_GRACE_S="0").stdout)
+    for rmz, err in ((third["Rmz"], "0"), (new["Rmz"], "90"), (shop.rmz, "90")):
+        assert (await shop.pay_rep(web, bought.res, rmz=rmz))["Err"] == err
+    listed = stack.run("account", "list").stdout
+    assert not [rmz for rmz in (shop.rmz, new["Rmz"], third["Rmz"]) if rmz in listed]
     assert f"{shop.id:<9}" in stack.run("account", "list").stdout
     assert stack.run("account", "rotate-rmz", "12345").returncode == 2
     assert stack.run("account", "create", "--name", " ").returncode == 2
@@ -174,22 +240,47 @@ async def test_operators_verbs(stack, web):
         assert (await web.get(f"{stack.gateway}/{path}")).status_code == 200
 
 
-async def test_a_bank_that_is_down_can_be_tried_again(postgres, web):
+async def test_a_bank_that_is_down_can_be_tried_again(stack, shop, web):
+    stack.kill("bank")
+    form = shop.form()
+    page = await shop.post(web, form)
+    assert page.status_code == 502
+    assert (await shop.pay_rep(web, form["Res"]))["Err"] == "1"
+    stack.start_bank()
+    action = re.search(r'<form[^>]*action="([^"]+)"', page.text)[1]
+    again = await web.post(stack.gateway + action.replace("&amp;", "&"))
+    way_back = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
+    await way_back.send(web)
+    await all_agree(shop, web, form["Res"], "PAID", taken=250_000)
+
+
+async def test_without_its_database_the_gateway_says_so_and_comes_back(postgres, web):
     with open_folder() as folder, fresh_database(postgres) as dsn:
         folder.mkdir(exist_ok=True)
-        with running(dsn, folder) as stack:
+        with running(dsn, folder, MOPOS_DATABASE_TIMEOUT_S="0.5") as stack:
             shop = stack.make_shop()
-            stack.kill("bank")
-            form = shop.form()
-            page = await shop.post(web, form)
-            assert page.status_code == 502
-            assert (await shop.pay_rep(web, form["Res"]))["Err"] == "1"
-            stack.start_bank()
-            action = re.search(r'<form[^>]*action="([^"]+)"', page.text)[1]
-            again = await web.post(stack.gateway + action.replace("&amp;", "&"))
-            way_back = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
-            await way_back.send(web)
-            assert (await shop.pay_rep(web, form["Res"]))["Err"] == "0"
+            bought = await shop.buy(web)
+            let_in(postgres, dsn, "false")
+            assert (await web.get(f"{stack.gateway}/readyz")).status_code == 503
+            assert (await web.get(f"{stack.gateway}/healthz")).status_code == 200
+            page = await shop.post(web, shop.form())
+            assert (page.status_code, "out_of_order" in page.text, "retry-after" in page.headers) == (503, True, True)
+            assert (await web.get(str(bought.page.url))).status_code == 503
+            assert (await bought.way_back.send(web)).status_code == 503
+            assert (await shop.pay_rep(web, bought.res))["Err"] == "99", "ask again: no word about the purchase"
+            let_in(postgres, dsn, "true")
+            await asyncio.to_thread(wait_for, f"{stack.gateway}/readyz")
+            assert (await shop.pay_rep(web, bought.res))["Err"] == "0"
+            late = await shop.buy(web, "verify_late")
+            await until_err(shop, web, late.res, "0")  # so the worker has come back too
+
+
+def let_in(server: str, dsn: str, allowed: str) -> None:
+    """Open or close a database; closing ends whoever is in it."""
+    name = conninfo_to_dict(dsn)["dbname"]
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"alter database {name} allow_connections {allowed}")
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
 
 
 async def test_a_request_in_flight_is_finished_when_the_gateway_is_told_to_stop(postgres):

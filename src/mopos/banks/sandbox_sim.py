@@ -305,6 +305,7 @@ def create_app(
         ],
         lifespan=[lifespan],
         openapi_config=None,
+        logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
     )
 

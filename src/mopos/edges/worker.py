@@ -14,7 +14,8 @@ import procrastinate
 import psycopg
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
 from psycopg_pool import PoolTimeout
 
 from mopos.actions.ask_bank import BATCH, ask_bank_about_due
@@ -46,7 +47,15 @@ def build_queue(dsn: str, services: Services) -> App:
     async def bring_back_stalled(context: JobContext, timestamp: int) -> None:
         manager = context.app.job_manager
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_AFTER_S):
-            await manager.retry_job(job)
+            try:
+                await manager.retry_job(job)
+            except UniqueViolation:
+                # The same periodic job waits already, so what the dead one was to do will be done.
+                await manager.finish_job(job, Status.ABORTED, delete_job=True)
+            except ConnectorException as error:
+                # Another worker was faster: procrastinate refuses a job that no longer stands as running.
+                if not isinstance(error.__cause__, psycopg.errors.RaiseException):
+                    raise
 
     @queue.periodic(cron="17 * * * *")
     @queue.task(name="forget_old_jobs", queueing_lock="forget_old_jobs", pass_context=True)

@@ -327,7 +327,7 @@ def create_app(*, gateway_url: str, account_id: str, rmz: Secret, public_url: st
             yield
 
     shop = Shop(client, gateway_url.rstrip("/"), account_id, rmz, public_url.rstrip("/"))
-    return Litestar(shop.routes(), lifespan=[closing], openapi_config=None)
+    return Litestar(shop.routes(), lifespan=[closing], openapi_config=None, logging_config=None)
 
 
 def run(host: str, port: int, *, gateway_url: str, account_id: str, rmz: Secret, public_url: str) -> None:
