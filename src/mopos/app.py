@@ -22,18 +22,29 @@ from mopos.base.db import Database, DatabaseUnavailable
 from mopos.base.errors import Refused
 from mopos.base.secret import Secret
 from mopos.db.migrate import refuse_when_behind
+from mopos.edges.console import routes as console
 from mopos.edges.form import read_body
 from mopos.edges.http import SOAP_PATH, CallerAddress, Front
+from mopos.edges.panel import routes as panel
 from mopos.edges.pay import pages
 from mopos.edges.pay.views import Buyer, lang_of, response
 from mopos.edges.pay_rep import PayRep
+from mopos.edges.phone import routes as phone
 from mopos.edges.soap.asmx import Asmx, AsmxRequest, AsmxResponse
+from mopos.edges.web.assets import web_files
+from mopos.edges.web.front import WebFront
+from mopos.edges.web.routes import handlers
+
+# Few people look at lists at once, and none of them may take the connections that payments need.
+_REPORT_POOL = 4
 
 log = structlog.get_logger()
 
 
-def build_services(settings: Settings, db: Database, clock: Clock = system_clock) -> Services:
-    """The bank and everything else that actions need, around an open database."""
+def build_services(
+    settings: Settings, db: Database, clock: Clock = system_clock, reports: Database | None = None
+) -> Services:
+    """The bank and everything else that actions need, around open databases."""
     bank = Sandbox(
         SandboxSettings(
             base_url=settings.sandbox_url,
@@ -44,7 +55,7 @@ def build_services(settings: Settings, db: Database, clock: Clock = system_clock
             verify_deadline=timedelta(seconds=settings.sandbox_give_back_s),
         )
     )
-    return Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings)
+    return Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings, report_db=reports)
 
 
 def open_database(settings: Settings) -> Database:
@@ -54,24 +65,34 @@ def open_database(settings: Settings) -> Database:
     return Database(settings.database_url, pool_size=settings.database_pool, timeout_s=settings.database_timeout_s)
 
 
+def open_reports(settings: Settings) -> Database:
+    """The pool for lists and reports, not yet opened."""
+    dsn = settings.report_database_url or settings.database_url
+    if dsn is None:
+        raise LookupError("MOPOS_DATABASE_URL is not set")
+    return Database(dsn, pool_size=_REPORT_POOL, timeout_s=settings.database_timeout_s, for_reports=True)
+
+
 def create_app() -> ASGIApp:
     """The gateway as an ASGI application, set up from the environment. Refuses a database that is behind."""
     settings = Settings()
     logging.set_up(settings.log_level)
     db = open_database(settings)
     refuse_when_behind(settings.database_url or "")
-    services = build_services(settings, db)
+    reports = open_reports(settings)
+    services = build_services(settings, db, reports=reports)
     callers = CallerAddress(settings.trusted_proxies)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with db:
+        async with db, reports:
             yield
 
     app = Litestar(
         route_handlers=[
             *Buyer(services, callers).routes(),
             _asmx_door(services, callers),
+            *handlers([*phone.ROUTES, *panel.ROUTES, *console.ROUTES], WebFront(services, callers).come_in),
             *_static_doors(),
             *_health_doors(db),
         ],
@@ -118,7 +139,7 @@ def _path_info(scope: Scope) -> str:
 
 
 def _static_doors() -> list[Any]:
-    files = {file.name: file for file in pages.static_files()}
+    files = {file.name: file for file in (*pages.static_files(), *web_files())}
 
     @get("/static/{name:str}")
     async def static(name: FromPath[str]) -> Response[bytes]:

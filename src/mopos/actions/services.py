@@ -8,14 +8,26 @@ from mopos.banks.port import Bank
 from mopos.base.clock import Clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
+from mopos.outside.inquiry import IbanInquiry
+from mopos.outside.sms import Sms
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the bank with our terminal there, the clock and the settings."""
+    """The database, the bank with our terminal there, the clock, the settings, and the services beside the bank."""
 
     db: Database
     bank: Bank
     terminal_id: int
     clock: Clock
     settings: Settings
+    report_db: Database | None = None
+    sms: Sms | None = None
+    """None: no message can be sent."""
+    inquiry: IbanInquiry | None = None
+    """None: an operator checks by hand."""
+
+    @property
+    def reports(self) -> Database:
+        """For lists and reports only: may be a replica, plans each statement for its values, changes nothing."""
+        return self.report_db or self.db

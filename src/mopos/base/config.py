@@ -85,6 +85,22 @@ class Settings(BaseSettings):
         ge=1,
         description="Wrong `Rmz` from one address for one account, per minute, before Err 94.",
     )
+    report_database_url: str | None = Field(
+        None, description="A server for reports and lists, such as a replica. Without it they read the primary."
+    )
+    sms_url: str | None = Field(
+        None,
+        description="The SMS provider's API, in Kavenegar's form (`https://api.kavenegar.com`). Without it no message "
+        "can be sent, so nobody can sign up.",
+    )
+    sms_key: SecretStr = Field(SecretStr(""), description="Our key at the SMS provider.")
+    sms_sender: str = Field("", description="The line from which messages are sent; empty: the provider's default.")
+    inquiry_url: str | None = Field(
+        None,
+        description="The service that tells whose an IBAN (Sheba) is. Without it an operator checks it by hand.",
+    )
+    inquiry_key: SecretStr = Field(SecretStr(""), description="Our key at the inquiry service.")
+    support_phone: str = Field("", description="Shown on pages that tell people to call support.")
     log_level: str = Field("info", description="debug, info, warning or error.")
 
     @field_validator("public_url")
@@ -94,7 +110,8 @@ class Settings(BaseSettings):
 
     @property
     def rmz_key(self) -> Secret:
-        """The key for `Rmz` hashes. Raises `LookupError` when there is none."""
+        """The installation's key: for `Rmz` hashes, and by `key_for` for all else. Raises `LookupError` when there is
+        none."""
         if self.secret_key is None:
             raise LookupError("MOPOS_SECRET_KEY is not set")
         return Secret(self.secret_key.get_secret_value())

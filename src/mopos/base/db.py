@@ -18,6 +18,10 @@ Params = Mapping[str, Any]
 Row = tuple[Any, ...]
 
 
+_STATEMENTS = "-c plan_cache_mode=force_generic_plan"
+_REPORTS = "-c plan_cache_mode=force_custom_plan -c default_transaction_read_only=on"
+
+
 class DatabaseUnavailable(Exception):
     """PostgreSQL did not answer in time or could not be reached: what was asked may or may not have been done."""
 
@@ -25,7 +29,8 @@ class DatabaseUnavailable(Exception):
 class Database:
     """A pool of connections to one PostgreSQL. `async with Database(...)` opens and closes it."""
 
-    def __init__(self, dsn: str, *, pool_size: int, timeout_s: float) -> None:
+    def __init__(self, dsn: str, *, pool_size: int, timeout_s: float, for_reports: bool = False) -> None:
+        """`for_reports`: lists and searches, whose best plan depends on what is asked for; they change nothing."""
         self._timeout_s = timeout_s
         self._pool = AsyncConnectionPool(
             dsn,
@@ -43,7 +48,7 @@ class Database:
                 # The server gives up a little later than we do, so that nothing of ours runs on without us. Our few
                 # statements find their rows by unique keys: one plan fits all, and planning costs more than running.
                 "options": f"-c statement_timeout={round(timeout_s * 1500)} -c lock_timeout={round(timeout_s * 1000)} "
-                "-c plan_cache_mode=force_generic_plan",
+                + (_REPORTS if for_reports else _STATEMENTS),
             },
         )
 

@@ -50,6 +50,9 @@ PROBLEMS: tuple[Problem, ...] = (
     # What the purchase itself refuses.
     Problem("res_used", "Res", 409),
     Problem("res_paid", "Res", 409),
+    # The signed-in side: who may, then what was typed. Each area's stand together.
+    Problem("form_expired", "", 403),
+    Problem("not_allowed", "", 403),
     # The bank, and ourselves.
     Problem("bank_unavailable", "", 502, try_again=True),
     Problem("page_not_found", "", 404),

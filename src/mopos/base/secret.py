@@ -1,10 +1,13 @@
-"""Secrets: values that print as ***, and the keyed hashes under which they are kept."""
+"""Secrets: values that print as ***, keyed hashes to keep them under, and seals for what must be read again."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
 class Secret:
@@ -41,3 +44,26 @@ def keyed_hash(key: Secret, text: str) -> bytes:
 def same(one: bytes, other: bytes) -> bool:
     """Compare in a time that tells nothing about where two values differ."""
     return hmac.compare_digest(one, other)
+
+
+def key_for(key: Secret, purpose: str) -> Secret:
+    """A key of its own for one purpose, so that what is made for one is of no use for another."""
+    return Secret(keyed_hash(key, f"mopos {purpose}").hex())
+
+
+def seal(key: Secret, text: str, about: str) -> bytes:
+    """Encrypt a text that must be read again (AES-256-GCM). `about` binds it to its row, and opens it only there."""
+    nonce = secrets.token_bytes(12)
+    return nonce + AESGCM(_seal_key(key)).encrypt(nonce, text.encode(), about.encode())
+
+
+def unseal(key: Secret, sealed: bytes, about: str) -> Secret:
+    """The text again. Raises `ValueError` when the key is another one or the bytes were changed."""
+    try:
+        return Secret(AESGCM(_seal_key(key)).decrypt(sealed[:12], sealed[12:], about.encode()).decode())
+    except InvalidTag:
+        raise ValueError("this was sealed with another key, or changed") from None
+
+
+def _seal_key(key: Secret) -> bytes:
+    return keyed_hash(key, "mopos seal")

@@ -30,7 +30,7 @@ _CHARSETS = {
 }
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """The whole body. Raises `Refused` (`form_too_large`, `form_too_slow`, `form_unreadable` when the sender left)."""
     chunks: list[bytes] = []
     size = 0
@@ -42,7 +42,7 @@ async def read_body(receive: Receive) -> bytes:
                     raise Refused(["form_unreadable"])
                 chunk = message["body"]
                 size += len(chunk)
-                if size > BODY_BYTES_MAX:
+                if size > bytes_max:
                     raise Refused(["form_too_large"])
                 chunks.append(chunk)
                 if not message["more_body"]:

@@ -20,6 +20,7 @@ from psycopg_pool import PoolTimeout
 
 from mopos.actions.ask_bank import BATCH, ask_bank_about_due
 from mopos.actions.services import Services
+from mopos.edges.schedule import TASKS, Periodic
 
 # Jobs of a worker that has not been heard of for this long are started again by another.
 _STALLED_AFTER_S = 30
@@ -42,6 +43,9 @@ def build_queue(dsn: str, services: Services) -> App:
         while await ask_bank_about_due(services) == BATCH:
             pass
 
+    for periodic in TASKS:
+        _add(queue, periodic, services)
+
     @queue.periodic(cron="* * * * *")
     @queue.task(name="bring_back_stalled", queueing_lock="bring_back_stalled", pass_context=True)
     async def bring_back_stalled(context: JobContext, timestamp: int) -> None:
@@ -63,6 +67,13 @@ def build_queue(dsn: str, services: Services) -> App:
         await context.app.job_manager.delete_old_jobs(nb_hours=_KEEP_JOBS_H, include_failed=True)
 
     return queue
+
+
+def _add(queue: App, periodic: Periodic, services: Services) -> None:
+    @queue.periodic(cron=periodic.cron)
+    @queue.task(name=periodic.name, queueing_lock=periodic.name, pass_context=False)
+    async def run(timestamp: int) -> None:
+        await periodic.run(services)
 
 
 async def run_worker(dsn: str, services: Services) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -11,7 +12,10 @@ from mopos.base.errors import PAYREP_ERRORS, PROBLEMS
 from mopos.domain.payments.model import RES_LENGTH_MAX
 from mopos.domain.payments.states import State
 from mopos.edges.i18n import Lang
+from mopos.edges.i18n.tables import account, applications, console, integration, people, reports, web
 from mopos.edges.i18n.texts import TEXTS, err_dsc
+
+AREAS = (web, people, account, applications, reports, integration, console)
 
 FA, EN = TEXTS[Lang.FA], TEXTS[Lang.EN]
 # The names of the other language stand in that language.
@@ -43,7 +47,29 @@ def named_in_the_pages() -> set[str]:
 def test_no_sentence_is_missing_and_none_is_left_over() -> None:
     # A key that ends in a dot is put together in a template; its whole is in WANTED.
     named = {key for key in named_in_the_pages() if not key.endswith(".")}
-    assert set(FA) == WANTED | named
+    of_areas = {key for area in AREAS for key in area.TABLE}
+    assert set(FA) - of_areas == (WANTED | named) - of_areas
+    assert set(FA) >= WANTED
+
+
+def test_areas_do_not_share_keys() -> None:
+    keys = [key for area in AREAS for key in area.TABLE]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("area", AREAS, ids=lambda area: area.__name__.rpartition(".")[2])
+def test_every_sentence_of_an_area_is_used(area: ModuleType) -> None:
+    """In full, or as `"kind." ~ name` in a template and `f"kind.{name}"` in code."""
+    edges = Path(mopos.edges.pay.__file__).parents[1]
+    sources = [*edges.glob("[!i]*/**/*.py"), *edges.glob("*/templates/*.html")]
+    text = "".join(source.read_text(encoding="utf-8") for source in sources)
+    begun = tuple(re.findall(r"""["']([\w.]+\.)(?:["']|\{)""", text))
+    unused = [
+        key
+        for key in area.TABLE
+        if f'"{key}"' not in text and f"'{key}'" not in text and not key.startswith((*begun, "problem.", "done."))
+    ]
+    assert unused == []
 
 
 @pytest.mark.parametrize("key", sorted(FA))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mopos.base.db import Database
+from mopos.domain.accounts.model import Membership, Role
 
 
 class Gateway(NamedTuple):
@@ -58,3 +59,27 @@ async def page(db: Database, *, after_id: int, limit: int) -> list[Gateway]:
 async def exists(db: Database, gateway_id: int) -> bool:
     """Whether there is such a gateway."""
     return await db.one("select 1 from gateway where id = %(id)s", {"id": gateway_id}) is not None
+
+
+async def membership(db: Database, account_id: int, person_id: int) -> Membership | None:
+    """What a person is in an account. None: not a member, or no such account; the two are not told apart."""
+    row = await db.one(
+        """
+        select a.id, a.name, m.role, m.since from member m join account a on a.id = m.account_id
+        where m.account_id = %(account_id)s and m.person_id = %(person_id)s
+        """,
+        {"account_id": account_id, "person_id": person_id},
+    )
+    return Membership(row[0], row[1], Role(row[2]), row[3]) if row else None
+
+
+async def memberships(db: Database, person_id: int) -> list[Membership]:
+    """All accounts that a person is a member of (people have a handful)."""
+    rows = await db.all(
+        """
+        select a.id, a.name, m.role, m.since from member m join account a on a.id = m.account_id
+        where m.person_id = %(person_id)s order by m.since, a.id limit 100
+        """,
+        {"person_id": person_id},
+    )
+    return [Membership(account_id, name, Role(role), since) for account_id, name, role, since in rows]

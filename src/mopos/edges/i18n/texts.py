@@ -19,6 +19,7 @@ from mopos.domain.payments.model import (
 )
 from mopos.edges.i18n.formats import grouped
 from mopos.edges.i18n.lang import Lang
+from mopos.edges.i18n.tables import account, applications, console, integration, people, reports, web
 
 # The bounds that sentences name, so that a sentence never says another number than the rule.
 _BOUNDS: dict[str, int] = {
@@ -434,9 +435,13 @@ def _filled(sentence: str, lang: Lang) -> str:
     return sentence
 
 
+# The signed-in side's tables, by area.
+_AREAS = (web, people, account, applications, reports, integration, console)
+_ALL = _TABLE | {key: pair for area in _AREAS for key, pair in area.TABLE.items()}
+
 TEXTS: dict[Lang, dict[str, str]] = {
-    Lang.FA: {key: _filled(persian, Lang.FA) for key, (persian, _) in _TABLE.items()},
-    Lang.EN: {key: _filled(english, Lang.EN) for key, (_, english) in _TABLE.items()},
+    Lang.FA: {key: _filled(persian, Lang.FA) for key, (persian, _) in _ALL.items()},
+    Lang.EN: {key: _filled(english, Lang.EN) for key, (_, english) in _ALL.items()},
 }
 
 

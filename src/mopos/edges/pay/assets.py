@@ -33,16 +33,17 @@ class StaticFile(NamedTuple):
         return f"sha384-{b64encode(hashlib.sha384(self.body).digest()).decode()}"
 
 
-def _load(name: str) -> StaticFile:
-    body = files("mopos.edges.pay").joinpath("static", name).read_bytes()
+def load(package: str, name: str) -> StaticFile:
+    """A file of a package's folder `static`."""
+    body = files(package).joinpath("static", name).read_bytes()
     digest = hashlib.sha256(body).hexdigest()[:12]
     stem, _, suffix = name.rpartition(".")
     return StaticFile(f"{stem}.{digest}.{suffix}", body, _TYPES[suffix], f'"{digest}"')
 
 
-STYLE = _load("style.css")
-ICON = _load("icon.svg")
-GO = _load("go.js")
+STYLE = load("mopos.edges.pay", "style.css")
+ICON = load("mopos.edges.pay", "icon.svg")
+GO = load("mopos.edges.pay", "go.js")
 
 
 def static_files() -> list[StaticFile]:

@@ -1,0 +1,86 @@
+-- Operators, what they may do only by two, and a log of it that shows when it was tampered with.
+-- depends: 0004_reports
+
+create table operator (
+    id bigint generated always as identity (start with 11) primary key,
+    name text not null unique check (name ~ '^[a-z][a-z0-9._-]{1,39}$'),
+    title text not null default '' check (length(title) <= 100),
+    role text not null check (role in ('support', 'risk', 'finance', 'admin')),
+    handle bytea not null unique check (length(handle) = 32),
+    password_hash text not null,
+    totp_sealed bytea,
+    totp_last_step bigint not null default 0,
+    wrong_count int not null default 0,
+    locked_until timestamptz,
+    created_at timestamptz not null,
+    disabled_at timestamptz
+);
+alter table session add foreign key (operator_id) references operator;
+alter table ceremony add foreign key (operator_id) references operator;
+alter table activity add foreign key (operator_id) references operator;
+alter table application_event add foreign key (operator_id) references operator;
+alter table application_message add foreign key (operator_id) references operator;
+
+create table operator_device (
+    id bigint generated always as identity primary key,
+    operator_id bigint not null references operator,
+    credential_id bytea not null unique,
+    public_key bytea not null,
+    sign_count bigint not null,
+    name text not null check (length(name) between 1 and 100),
+    created_at timestamptz not null,
+    last_used_at timestamptz,
+    revoked_at timestamptz
+);
+
+create table audit_log (
+    id bigint primary key,
+    at timestamptz not null,
+    operator_id bigint references operator,
+    act text not null,
+    subject text not null,
+    reason text not null,
+    data jsonb not null,
+    hash bytea not null check (length(hash) = 32)
+);
+comment on table audit_log is 'Every act of an operator. Each row''s hash covers the row and the hash before it.';
+create trigger audit_log_append_only before update or delete or truncate on audit_log
+    for each statement execute function refuse_change();
+
+create table proposal (
+    id bigint generated always as identity primary key,
+    act text not null,
+    subject text not null,
+    data jsonb not null,
+    reason text not null check (reason <> '' and length(reason) <= 1000),
+    proposed_by bigint not null references operator,
+    proposed_at timestamptz not null,
+    expires_at timestamptz not null,
+    decided_by bigint references operator,
+    decided_at timestamptz,
+    decision text check (decision in ('approved', 'refused', 'withdrawn')),
+    note text not null default '',
+    check ((decided_at is null) = (decision is null)),
+    check (decision is distinct from 'approved' or decided_by <> proposed_by)
+);
+comment on table proposal is 'A dangerous act that one operator asks for and another one decides.';
+create unique index proposal_open on proposal (act, subject) where decided_at is null;
+
+alter table terminal
+    add disabled_at timestamptz,
+    add disabled_reason text not null default '';
+
+create table transcript (
+    id bigint generated always as identity primary key,
+    attempt_id bigint not null,
+    at timestamptz not null,
+    verb text not null,
+    outcome text not null,
+    status int,
+    duration_ms int not null,
+    request text not null check (length(request) <= 4000),
+    answer text not null check (length(answer) <= 4000)
+);
+comment on table transcript is 'Calls to banks as operators may read them, redacted by the bank''s own file.';
+create index transcript_attempt on transcript (attempt_id);
+create index transcript_at on transcript (at);

@@ -1,0 +1,3 @@
+"""Sentences of account. Persian, English."""
+
+TABLE: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,3 @@
+"""Sentences of applications. Persian, English."""
+
+TABLE: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,3 @@
+"""Sentences of console. Persian, English."""
+
+TABLE: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,3 @@
+"""Sentences of integration. Persian, English."""
+
+TABLE: dict[str, tuple[str, str]] = {}

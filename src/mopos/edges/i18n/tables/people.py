@@ -1,0 +1,3 @@
+"""Sentences of people. Persian, English."""
+
+TABLE: dict[str, tuple[str, str]] = {}

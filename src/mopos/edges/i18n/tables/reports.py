@@ -1,0 +1,3 @@
+"""Sentences of reports. Persian, English."""
+
+TABLE: dict[str, tuple[str, str]] = {}

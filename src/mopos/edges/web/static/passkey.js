@@ -1,0 +1,1 @@
+/* Passkeys: the browser's part of WebAuthn. */
