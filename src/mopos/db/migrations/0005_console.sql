@@ -47,6 +47,38 @@ comment on table audit_log is 'Every act of an operator. Each row''s hash covers
 create trigger audit_log_append_only before update or delete or truncate on audit_log
     for each statement execute function refuse_change();
 
+-- One text for one row, whoever reads it and whatever the server's settings: a JSON array, moments in microseconds.
+create function audit_text(row_ audit_log) returns text language sql immutable as $$
+    select jsonb_build_array(row_.id, (extract(epoch from row_.at) * 1000000)::bigint, row_.operator_id, row_.act,
+        row_.subject, row_.reason, row_.data)::text
+$$;
+create function audit_hash(previous bytea, row_ audit_log) returns bytea language sql immutable as $$
+    select sha256(previous || convert_to(audit_text(row_), 'UTF8'))
+$$;
+comment on function audit_hash is 'What a row''s hash must be. Before the first row stand 32 zero bytes.';
+
+-- A row gets its number and its hash here, whoever writes it: one writer at a time, until his transaction ends, so that
+-- no number is missing and each hash stands on the one before it.
+create function seal_audit_row() returns trigger language plpgsql as $$
+declare
+    last_id bigint;
+    last_hash bytea;
+begin
+    perform pg_advisory_xact_lock(hashtext('mopos audit_log'));
+    select id, hash into last_id, last_hash from audit_log order by id desc limit 1;
+    new.id := coalesce(last_id, 0) + 1;
+    new.hash := audit_hash(coalesce(last_hash, decode(repeat('00', 32), 'hex')), new);
+    return new;
+end $$;
+create trigger audit_log_sealed before insert on audit_log for each row execute function seal_audit_row();
+
+-- The same for who wants it as a function. In a statement's CTE it must be read by something, or it is never called;
+-- `insert into audit_log (at, operator_id, act, subject, reason, data) select ... from moved` always is.
+create function audit(operator bigint, act text, subject text, reason text, data jsonb, at timestamptz)
+    returns bigint language sql volatile as $$
+    insert into audit_log (at, operator_id, act, subject, reason, data) values ($6, $1, $2, $3, $4, $5) returning id
+$$;
+
 create table proposal (
     id bigint generated always as identity primary key,
     act text not null,
