@@ -44,6 +44,8 @@ class Ask:
     now: datetime
     ip: str
     csrf: str
+    visit: str = ""
+    """This browser's own mark, whoever is signed in: a one-time code is good only in the browser that asked."""
     form: Mapping[str, str] = field(default_factory=dict)
     """Fields of a POST; of several with one name the last."""
     several: Mapping[str, list[str]] = field(default_factory=dict)

@@ -6,8 +6,9 @@ from mopos.edges.pay.assets import StaticFile, load
 
 WEB_STYLE = load("mopos.edges.web", "web.css")
 PASSKEY = load("mopos.edges.web", "passkey.js")
+PHONE = load("mopos.edges.phone", "phone.js")
 
 
 def web_files() -> list[StaticFile]:
     """All files to serve at their `path`."""
-    return [WEB_STYLE, PASSKEY]
+    return [WEB_STYLE, PASSKEY, PHONE]

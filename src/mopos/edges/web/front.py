@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -31,7 +32,7 @@ from mopos.edges.web.routes import Door, Route
 
 SIGN_IN, SECOND, CONFIRM = "/sign-in", "/sign-in/second", "/confirm"
 CONSOLE_SIGN_IN, CONSOLE_CONFIRM = "/console/sign-in", "/console/confirm"
-# Names a handler's session cookie by what it is of.
+# 256 random bits: nobody guesses a session.
 TOKEN_BYTES = 32
 
 
@@ -80,6 +81,7 @@ class WebFront:
             now=self._services.clock(),
             ip=self._callers.of(request.scope),
             csrf=keyed_hash(self._csrf_key, f"{visit} {session}").hex(),
+            visit=visit,
             area=area if area in ("panel", "console") else "phone",
             cookies=made,
         )
@@ -142,9 +144,21 @@ class WebFront:
         return _to(CONSOLE_CONFIRM, ask) if row.fresh and not session.is_fresh(ask.now) else None
 
 
-def sign_in_cookie(ask: Ask, jar: Jar, token: str, *, console: bool = False) -> None:
-    """Hand a new session's token to the browser."""
-    ask.cookies.append(jar.make(jar.operator if console else jar.person, token))
+def new_token() -> str:
+    """A session's token: only the browser keeps it, we keep its `token_hash`."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def sign_in_cookie(ask: Ask, token: str) -> None:
+    """Hand a new session's token to the browser: the console's or the person's, by where it asks."""
+    jar = Jar(ask.services.settings.public_url)
+    ask.cookies.append(jar.make(jar.operator if ask.area == "console" else jar.person, token))
+
+
+def sign_out_cookie(ask: Ask) -> None:
+    """Take the token out of the browser again."""
+    jar = Jar(ask.services.settings.public_url)
+    ask.cookies.append(jar.gone(jar.operator if ask.area == "console" else jar.person))
 
 
 def _to(path: str, ask: Ask) -> Response[Any]:

@@ -20,7 +20,7 @@ from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
 from mopos.edges.pay.assets import ICON, STYLE
 from mopos.edges.web.ask import Ask
-from mopos.edges.web.assets import WEB_STYLE
+from mopos.edges.web.assets import PASSKEY, PHONE, WEB_STYLE
 from mopos.edges.web.menu import menu_of
 
 _ENVIRONMENT = Environment(
@@ -35,6 +35,8 @@ _ENVIRONMENT.globals.update(
     style=STYLE.path,
     web_style=WEB_STYLE.path,
     icon=ICON.path,
+    passkey_file=PASSKEY,
+    phone_file=PHONE,
     Allow=Allow,
     Duty=Duty,
     numbered=with_check_digit,
