@@ -22,6 +22,7 @@ from mopos.base.db import Database, DatabaseUnavailable
 from mopos.base.errors import Refused
 from mopos.base.secret import Secret
 from mopos.db.migrate import refuse_when_behind
+from mopos.edges.call_log import CallLog
 from mopos.edges.console import routes as console
 from mopos.edges.form import read_body
 from mopos.edges.http import SOAP_PATH, CallerAddress, Front
@@ -82,16 +83,17 @@ def create_app() -> ASGIApp:
     reports = open_reports(settings)
     services = build_services(settings, db, reports=reports)
     callers = CallerAddress(settings.trusted_proxies)
+    calls = CallLog(services)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with db, reports:
+        async with db, reports, calls.recorder:
             yield
 
     app = Litestar(
         route_handlers=[
-            *Buyer(services, callers).routes(),
-            _asmx_door(services, callers),
+            *Buyer(services, callers, calls).routes(),
+            _asmx_door(services, callers, calls),
             *handlers([*phone.ROUTES, *panel.ROUTES, *console.ROUTES], WebFront(services, callers).come_in),
             *_static_doors(),
             *_health_doors(db),
@@ -105,8 +107,8 @@ def create_app() -> ASGIApp:
     return Front(app)
 
 
-def _asmx_door(services: Services, callers: CallerAddress) -> Any:
-    asmx = Asmx(services.settings.public_url, PayRep(services))
+def _asmx_door(services: Services, callers: CallerAddress, calls: CallLog) -> Any:
+    asmx = Asmx(services.settings.public_url, PayRep(services, calls))
 
     @asgi(SOAP_PATH, is_mount=True, copy_scope=True)
     async def door(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,6 +13,7 @@ from mopos.base.clock import jalali
 from mopos.base.db import DatabaseUnavailable
 from mopos.base.secret import Secret
 from mopos.domain.payments.states import State
+from mopos.edges.call_log import CallLog
 from mopos.edges.i18n.texts import err_dsc
 from mopos.edges.soap.result import PayRepCall, PayRepResult
 from mopos.edges.throttle import WrongGuesses
@@ -29,14 +30,22 @@ log = structlog.get_logger()
 class PayRep:
     """Answers the calls of one process."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, calls: CallLog) -> None:
         self._services = services
+        self._calls = calls
         self._wrong = WrongGuesses(services.clock, services.settings.wrong_rmz_max)
         self._slowed = 0
 
     async def __call__(self, call: PayRepCall) -> PayRepResult:
+        result = await self._answer(call)
+        self._calls.pay_rep(call, result.Err)
+        return result
+
+    async def _answer(self, call: PayRepCall) -> PayRepResult:
         try:
-            report = await report_result(self._services, call.id or "", call.rmz or Secret(""), call.res or "")
+            report = await report_result(
+                self._services, call.id or "", call.rmz or Secret(""), call.res or "", call.source
+            )
         except DatabaseUnavailable:
             log.error("pay_rep.out_of_order")
             return _nothing(OUT_OF_ORDER)

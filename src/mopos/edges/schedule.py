@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from mopos.actions.services import Services
+from mopos.domain.accounts import calls
 
 
 class Periodic(NamedTuple):
@@ -16,4 +17,8 @@ class Periodic(NamedTuple):
     run: Callable[[Services], Awaitable[object]]
 
 
-TASKS: tuple[Periodic, ...] = ()
+async def _forget_old_calls(services: Services) -> None:
+    await calls.forget_old(services.db, services.clock())
+
+
+TASKS: tuple[Periodic, ...] = (Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),)

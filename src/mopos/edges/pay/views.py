@@ -21,6 +21,7 @@ from mopos.base.errors import Refused
 from mopos.base.ids import looks_unguessable
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop
+from mopos.edges.call_log import CallLog
 from mopos.edges.form import FIELDS_MAX, read_body, read_form
 from mopos.edges.http import CallerAddress
 from mopos.edges.i18n import Lang, choose
@@ -69,8 +70,9 @@ def view_of(services: Services, purchase: Purchase) -> PurchaseView:
 class Buyer:
     """The handlers, around the services that they call."""
 
-    def __init__(self, services: Services, callers: CallerAddress) -> None:
+    def __init__(self, services: Services, callers: CallerAddress, calls: CallLog) -> None:
         self._services = services
+        self._calls = calls
         self._callers = callers
         self._origin = services.settings.public_url
 
@@ -111,12 +113,17 @@ class Buyer:
             fields = read_form(request.headers.get("content-type", ""), await read_body(request.receive))
             posted = await register_purchase(self._services, parse_form(fields), self._callers.of(request.scope))
         except Refused as refused:
-            back_url = safe_back_to_shop(fields)
+            self._calls.form(fields, "refused", [(problem.code, problem.field) for problem in refused.problems])
+            # Not even a link leads to where the gateway's merchant has not said that his shop is.
+            foreign = any(problem.code == "redirect_not_registered" for problem in refused.problems)
+            back_url = None if foreign else safe_back_to_shop(fields)
             return response(pages.refused_page(refused, lang, back_url=back_url, values=fields))
         except AlreadyPaid as paid:
+            self._calls.form(fields, "paid", [("res_paid", "Res")])
             return response(pages.already_paid_page(view_of(self._services, paid.purchase), lang))
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
+        self._calls.form(fields, "registered" if posted.is_new else "continued")
         return await self._to_bank(request, posted.purchase, is_new=posted.is_new)
 
     async def pay(self, request: BuyerRequest, token: str) -> Response[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from html import escape
+from ipaddress import ip_address
 from urllib.parse import unquote_plus
 
 import structlog
@@ -101,7 +102,8 @@ class Asmx:
                 case "disco", "":
                     return AsmxResponse(200, (("Content-Type", _XML), _RAN), documents.disco)
                 case "op", "=":
-                    page = documents.operation if value == OPERATION.lower() else documents.no_operation
+                    operation = documents.local_operation if _is_local(request.source) else documents.operation
+                    page = operation if value == OPERATION.lower() else documents.no_operation
                     return AsmxResponse(200, (*pages.HTML_HEADERS, _RAN), page)
         return AsmxResponse(200, (*pages.HTML_HEADERS, _RAN), documents.description)
 
@@ -189,7 +191,7 @@ def _read_bare(request: AsmxRequest) -> PayRepCall:
     kind, options = parse_options_header(request.content_type or "")
     if kind.lower() != "application/x-www-form-urlencoded":
         raise Wrong(f"Request format is invalid: {(request.content_type or '')[:100]}.")
-    return read_form_call(request.body, options.get("charset", ""), request.source)
+    return read_form_call(request.body, options.get("charset", ""), request.source, "POST")
 
 
 def _empty(status: int) -> AsmxResponse:
@@ -214,3 +216,11 @@ def _html(status: int, message: str | None) -> AsmxResponse:
     allow = (("Allow", "GET, POST"),) if status == 405 else ()
     page = pages.error(message) if message else b""
     return AsmxResponse(status, (*pages.HTML_HEADERS, _NOT_RUN, *allow), page)
+
+
+def _is_local(source: str) -> bool:
+    """As ASP.NET has it: a browser on the server itself is offered a test form."""
+    try:
+        return ip_address(source).is_loopback
+    except ValueError:
+        return False

@@ -152,7 +152,10 @@ def read_call(envelope: Envelope, source: str) -> PayRepCall:
                 raise Unreadable
             is_nil = child.get(_NIL, "").strip() in _TRUE
             values[name] = None if is_nil else child.text or ""
-    return _call(values, source)
+    return _call(values, source, _BINDINGS[envelope.version])
+
+
+_BINDINGS = {Version.SOAP11: "SOAP 1.1", Version.SOAP12: "SOAP 1.2"}
 
 
 def _unreadable_request(version: Version, why: str) -> Fault:
@@ -162,7 +165,7 @@ def _unreadable_request(version: Version, why: str) -> Fault:
 # --- HTTP GET and POST ------------------------------------------------------------------------------------------------
 
 
-def read_form_call(encoded: bytes, charset: str, source: str) -> PayRepCall:
+def read_form_call(encoded: bytes, charset: str, source: str, method: str = "GET") -> PayRepCall:
     """The parameters of the GET and POST bindings: all of them present, names in any letter case (captures 40-51).
     Raises `Wrong`."""
     encoding = _FORM_CHARSETS.get(charset.lower())
@@ -181,7 +184,7 @@ def read_form_call(encoded: bytes, charset: str, source: str) -> PayRepCall:
     for name in PARAMETERS:
         if name not in values:
             raise Wrong(f"Missing parameter: {name}.")
-    return _call(values, source)
+    return _call(values, source, method)
 
 
 # A form has no declaration of its own: without a charset it is UTF-8 (capture 07).
@@ -204,6 +207,6 @@ def _twice(name: str) -> str:
     return f"The parameter {name} appears more than once."
 
 
-def _call(values: dict[str, str | None], source: str) -> PayRepCall:
+def _call(values: dict[str, str | None], source: str, binding: str) -> PayRepCall:
     rmz = values.get("Rmz")
-    return PayRepCall(values.get("ID"), None if rmz is None else Secret(rmz), values.get("Res"), source)
+    return PayRepCall(values.get("ID"), None if rmz is None else Secret(rmz), values.get("Res"), source, binding)

@@ -16,6 +16,8 @@ class PayRepCall:
     res: str | None
     source: str
     """The address that the call came from."""
+    binding: str = ""
+    """`SOAP 1.1`, `SOAP 1.2`, `GET` or `POST`."""
 
 
 @dataclass(frozen=True, slots=True)
