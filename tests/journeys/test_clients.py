@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -43,8 +44,9 @@ async def _buy(demo: Demo) -> None:
 def pay_rep(demo: Demo, client: str, res: str, version: str, rmz: str | None = None) -> dict:
     address = f"{demo.gateway}/WebServiceMoPos.asmx?WSDL"
     done = subprocess.run(
-        [*CLIENTS[client], address, demo.id, rmz or demo.rmz.reveal(), res, version],
+        [*CLIENTS[client], res, version],
         cwd=ROOT / "tests" / "clients",
+        env=os.environ | {"MOPOS_WSDL": address, "MOPOS_ID": demo.id, "MOPOS_RMZ": rmz or demo.rmz.reveal()},
         capture_output=True,
         text=True,
         timeout=60,

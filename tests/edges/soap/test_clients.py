@@ -4,6 +4,7 @@ The journeys have the same clients call the whole gateway; here are the texts, n
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ def wsdl() -> Iterator[str]:
 def call(client: str, version: str, wsdl: str, res: str, rmz: str = "s3cret") -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            [*CLIENTS[client], wsdl, "1000017", rmz, res, version],
+            [*CLIENTS[client], res, version],
+            env=os.environ | {"MOPOS_WSDL": wsdl, "MOPOS_ID": "1000017", "MOPOS_RMZ": rmz},
             cwd=ROOT / "tests" / "clients",  # Node looks for its packages here
             capture_output=True,
             text=True,
