@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from mopos.banks.port import Attempt, Confirmed, Declined, Opened, Order, Pending, Silent, Unverified
-from mopos.banks.sandbox import NO, redact
+from mopos.banks.sandbox import NO, NO_SUCH_ORDER, redact
 from mopos.base.money import RIAL_MAX, Rial
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ HEARD = {"terminal": "10000001", "order": "1001", "token": TOKEN}
         ("reverse", 0, Declined),
         ("open", 0, Opened),
         ("open", 1, Silent),
-        *((verb, code, Declined) for verb in VERBS for code in NO),
+        *((verb, code, Declined) for verb in VERBS for code in NO if code != NO_SUCH_ORDER),
+        # It gave us a token for this order, so a bank that does not know it is not the one that we asked then.
+        *((verb, NO_SUCH_ORDER, Silent if verb != "open" else Declined) for verb in VERBS),
         *((verb, code, Silent) for verb in VERBS for code in (-1, -105, 4, 12, 30, 64, 94, 96, 99, 200)),
     ],
 )

@@ -61,9 +61,11 @@ ALREADY_VERIFIED = 2
 NOT_PAID_YET = 1
 WAITS_FOR_VERIFY = 3
 
+NO_SUCH_ORDER = -2
+
 # The explicit noes: nothing of this order is with the bank, and nothing will be. Every other code is no answer.
 NO: dict[int, Decline] = {
-    -2: Decline.OTHER,  # no such order
+    NO_SUCH_ORDER: Decline.OTHER,  # of an attempt that it never opened
     -4: Decline.SESSION_EXPIRED,
     -5: Decline.GIVEN_BACK,  # reversed by us
     -6: Decline.GIVEN_BACK,  # not verified in time
@@ -164,7 +166,7 @@ class Sandbox:
             return answer
         if answer.code in (DONE, ALREADY_VERIFIED):
             return _confirmed(answer, attempt)
-        return Pending() if answer.code == NOT_PAID_YET else _refused(answer.code)
+        return Pending() if answer.code == NOT_PAID_YET else _refused(answer.code, attempt)
 
     async def inquire(self, attempt: Attempt) -> Confirmed | Unverified | Declined | Pending | Silent:
         answer = await self._ask_about("/api/inquire", attempt)
@@ -178,7 +180,7 @@ class Sandbox:
             case 3:
                 return Unverified()
             case code:
-                return _refused(code)
+                return _refused(code, attempt)
 
     async def reverse(self, attempt: Attempt) -> Declined | Silent:
         answer = await self._ask_about("/api/reverse", attempt)
@@ -186,7 +188,7 @@ class Sandbox:
             return answer
         if answer.code == DONE:
             return Declined(Decline.GIVEN_BACK, code="0")
-        return _refused(answer.code)
+        return _refused(answer.code, attempt)
 
     async def _ask_about(self, path: str, attempt: Attempt) -> _Answer | Silent:
         # Asked by order number and token. What the browser brought back as reference is never sent to the bank: a
@@ -230,7 +232,10 @@ def _confirmed(answer: _Answer, attempt: Attempt) -> Confirmed | Silent:
     return Confirmed(amount=Rial(amount), order_number=answer.order, bank_ref=ref, trace=trace, masked_pan=pan)
 
 
-def _refused(code: int) -> Declined | Silent:
+def _refused(code: int, attempt: Attempt | None = None) -> Declined | Silent:
+    if code == NO_SUCH_ORDER and attempt is not None and attempt.token is not None:
+        # It gave us a token for this order: that is another bank, or one that has lost its book.
+        return Silent("order_forgotten")
     reason = NO.get(code)
     return Silent(f"code_{code}") if reason is None else Declined(reason, code=str(code))
 

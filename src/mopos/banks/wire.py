@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -105,16 +105,22 @@ class Wire:
         await self._transport.aclose()
 
     async def post_json(
-        self, path: str, body: bytes, reader: AnswerReader[T], headers: Mapping[str, str]
+        self,
+        path: str,
+        body: bytes,
+        reader: AnswerReader[T],
+        headers: Mapping[str, str],
+        statuses: Collection[int] = (200,),
     ) -> T | Silent:
-        """POST JSON. The answer is what `reader` read from an HTTP 200; everything else is `Silent`."""
+        """POST JSON. The answer is what `reader` read from an HTTP 200 (or another of `statuses`, for services that say
+        no with an HTTP 400); everything else is `Silent`."""
         started = time.perf_counter()
         heard = await self._post(path, body, headers)
         answer: T | Silent
         if isinstance(heard, Silent):
             answer = heard
         else:
-            answer = reader.read(heard.body) if heard.status == 200 else Silent(f"http_{heard.status}")
+            answer = reader.read(heard.body) if heard.status in statuses else Silent(f"http_{heard.status}")
         if self._on_call is not None:
             self._tell(self._on_call, path, body, heard, answer, time.perf_counter() - started)
         return answer

@@ -110,7 +110,8 @@ async def test_the_checkout_holds_the_guide_s_form_with_the_shop_s_own_price(sho
         (10, PRICE, "The payment was not made"),
         (11, PRICE, "The payment was not made"),
         (13, PRICE, "The payment was not made"),
-        (91, 0, "The payment was not made"),
+        (91, 0, "The result is not known yet"),
+        (20, PRICE, "The payment is under review"),
         (99, 0, "The result is not known yet"),
     ],
 )
@@ -153,3 +154,6 @@ def test_only_the_whole_amount_counts_as_paid() -> None:
     order = Order("SH-1", PRODUCT, "")
     assert outcome_of(order, Answer(0, "", PRICE, "")) == "paid"
     assert outcome_of(order, Answer(0, "", PRICE - 1, "")) == "differs"
+    assert outcome_of(order, Answer(20, "", PRICE, "")) == "review"
+    assert {outcome_of(order, Answer(err, "", PRICE, "")) for err in (10, 11, 13)} == {"unpaid"}
+    assert {outcome_of(order, Answer(err, "", 0, "")) for err in (1, 2, 3, 90, 91, 92, 93, 94, 99)} == {"wait"}

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from xml.sax.saxutils import escape
 
 import httpx2
@@ -32,10 +33,13 @@ class StepFailed(Exception):
 
 
 def check_demo() -> int:
-    """Start the demo on free ports, buy something, look into the books, stop. Returns 0 only if it was PAID and all of
-    it balances."""
+    """Start a demo of its own on free ports and in a folder that is gone afterwards, buy something, look into the
+    books, stop. Returns 0 only if it was PAID and all of it balances."""
     began = time.perf_counter()
-    with started("127.0.0.1", free_ports(), MOPOS_LOG_LEVEL="warning") as demo:
+    with (
+        TemporaryDirectory(prefix="mopos-check-", ignore_cleanup_errors=True) as folder,
+        started("127.0.0.1", free_ports(), MOPOS_LOG_LEVEL="warning", MOPOS_DATA_DIR=folder) as demo,
+    ):
         with _step("everything runs", began):
             pass
         try:

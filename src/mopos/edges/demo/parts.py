@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -19,6 +22,21 @@ _STOP_S = 35.0
 
 class PartFailed(Exception):
     """A part of the demo did not start."""
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else's demo on this folder. Two would have one database but two banks, and each worker would ask the bank
+    that knows nothing of half of the purchases. Raises `PartFailed`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PartFailed(
+                f"a demo already runs with the data in {folder}: use that one, or another MOPOS_DATA_DIR"
+            ) from None
+        yield
 
 
 def refuse_taken(host: str, port: int) -> None:

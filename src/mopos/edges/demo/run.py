@@ -22,7 +22,7 @@ from mopos.base.config import Settings
 from mopos.base.db import Database
 from mopos.base.secret import Secret
 from mopos.db.migrate import migrate
-from mopos.edges.demo.parts import Parts, refuse_taken
+from mopos.edges.demo.parts import Parts, alone, refuse_taken
 from mopos.edges.running import ready
 
 _MERCHANT = "فروشگاه نمونه"
@@ -66,9 +66,9 @@ def started(host: str, ports: tuple[int, int, int], **environment: str) -> Itera
     asked = Settings()
     folder = asked.data_dir / "demo"
     with ExitStack() as stack:
+        stack.enter_context(alone(folder))
         out.print("starting PostgreSQL ...")
         settings = stack.enter_context(ready(asked.model_copy(update={"data_dir": folder})))
-        folder.mkdir(parents=True, exist_ok=True)
         migrate(settings.database_url or "")
         number, rmz = _account(settings, folder)
         parts = Parts(folder)

@@ -39,8 +39,9 @@ PAY_REP_TIMEOUT_S = 10.0
 NAME_LENGTH_MAX = 100
 # The order form's two short fields.
 _BODY_BYTES_MAX = 4 * 1024
-# `Err` that says "not known yet": the buyer may still pay, the bank is being asked, or the service asks for patience.
-_ASK_AGAIN = frozenset({1, 2, 3, 94, 99})
+# `Err` that says an explicit no: declined, cancelled, expired, reversed, refunded. All else is asked again later.
+_NOT_PAID = frozenset({10, 11, 12, 13, 14, 15, 16})
+_UNDER_REVIEW = 20
 
 ShopRequest = Request[Any, Any, AppState]
 
@@ -127,10 +128,13 @@ def _read_answer(body: bytes) -> Answer:
 
 
 def outcome_of(order: Order, answer: Answer) -> str:
-    """What the answer means for the order: `paid`, `differs`, `wait` or `unpaid`."""
+    """What the answer means for the order: `paid`, `differs`, `wait`, `review` or `unpaid`. Only the explicit noes are
+    `unpaid`; what tells nothing of the purchase (90 and above) is asked again."""
     if answer.err == 0:
         return "paid" if answer.amount == int(order.product.price) else "differs"
-    return "wait" if answer.err in _ASK_AGAIN else "unpaid"
+    if answer.err == _UNDER_REVIEW:
+        return "review"
+    return "unpaid" if answer.err in _NOT_PAID else "wait"
 
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -173,6 +177,11 @@ _WORDS: dict[str, tuple[str, str]] = {
     "wait.sentence": (
         "سفارش شما نگه داشته شده است. دوباره پرداخت نکنید و کمی بعد بپرسید.",
         "Your order is kept. Do not pay again; ask a little later.",
+    ),
+    "review.title": ("پرداخت در دست بررسی است", "The payment is under review"),
+    "review.sentence": (
+        "سفارش شما نگه داشته شده است و درگاه پرداخت را بررسی می‌کند. دوباره پرداخت نکنید.",
+        "Your order is kept, and the gateway is looking into the payment. Do not pay again.",
     ),
     "differs.title": ("مبلغ پرداخت با سفارش یکی نیست", "The amount differs from the order"),
     "differs.sentence": (

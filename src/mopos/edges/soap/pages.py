@@ -19,7 +19,10 @@ from mopos.edges.soap.wsdl import SERVICE, disco, wsdl
 
 HTML_HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )
@@ -36,7 +39,8 @@ class Documents:
         self.disco = disco(address)
         _, host, path, _, _ = urlsplit(address)
         self.description = _description(path)
-        self.operation = _operation(host, path)
+        self.operation = _operation(host, path, _NOT_LOCAL)
+        self.local_operation = _operation(host, path, _test_form(path))
         self.no_operation = _page("Operation not found", _back(path))
 
 
@@ -60,7 +64,15 @@ def _back(path: str) -> str:
     return f'<p><a href="{path}">All operations</a></p>'
 
 
-def _operation(host: str, path: str) -> bytes:
+_NOT_LOCAL = "<p>The test form is only available for requests from the local machine.</p>"
+
+
+def _test_form(path: str) -> str:
+    fields = "".join(f'<p><label>{name}: <input name="{name}" autocomplete="off"></label></p>' for name in PARAMETERS)
+    return f'<form method="post" action="{path}/{OPERATION}">{fields}<p><button>Invoke</button></p></form>'
+
+
+def _operation(host: str, path: str, form: str) -> bytes:
     parameters = "".join(f"<{name}>string</{name}>" for name in PARAMETERS)
     fields = "".join(f"<{name}>{_kind(name)}</{name}>" for name in PayRepResult.__slots__)
     query = "&".join(f"{name}=string" for name in PARAMETERS)
@@ -86,7 +98,6 @@ def _operation(host: str, path: str) -> bytes:
         f'<pre tabindex="0">{escape(_response(kind, answers.get(name, plain)))}</pre>'
         for name, request, kind in samples
     )
-    form = "<p>The test form is only available for requests from the local machine.</p>"
     return _page(OPERATION, f"{_back(path)}{form}{shown}")
 
 
