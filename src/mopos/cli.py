@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -44,15 +45,35 @@ app = typer.Typer(
 account = typer.Typer(help="Merchants' gateways: the number ID and the password Rmz.", no_args_is_help=True)
 app.add_typer(account, name="account")
 
+
+class DatabaseMissing(Exception):
+    """What was asked about is not there, and making an empty one would answer wrongly."""
+
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mopos {version('mopos')}")
+        raise typer.Exit
+
+
+@app.callback()
+def verbs(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """MoPos, a self-hosted internet payment gateway. Settings come from MOPOS_* (docs/reference/settings.md)."""
 
 
 def main() -> None:
     """The command `mopos`: known failures are one clear line and exit status 1."""
     try:
         app()
-    except (EmbeddedServerError, DatabaseBehind, KeyMissing, PartFailed) as error:
+    except (EmbeddedServerError, DatabaseBehind, DatabaseMissing, KeyMissing, PartFailed) as error:
         err.print(f"[bold red]mopos:[/] {error}", soft_wrap=True)
         sys.exit(1)
     except ValidationError as error:
@@ -177,7 +198,7 @@ def migrate_command() -> None:
 @app.command("audit")
 def audit_command() -> None:
     """Recompute everything from the journal and print what differs. Exit status 1 when something does."""
-    with _prepared() as settings:
+    with _prepared(make=False) as settings:
         clean = _with_database(settings, _audit)
     raise typer.Exit(0 if clean else 1)
 
@@ -221,7 +242,7 @@ def _print_balances(balances: list[auditing.Balance]) -> None:
 def demo(
     check: Annotated[bool, typer.Option("--check", help="Do one whole purchase by itself, then stop.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="First of three ports: gateway, bank, shop.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65_000, help="First of four ports: gateway, bank, shop, SMS.")] = 8000,
 ) -> None:
     """Start everything on this machine to play with: gateway, worker, sandbox bank and a sample shop."""
     from mopos.edges.demo.check import check_demo  # noqa: PLC0415  # needed by this verb only
@@ -303,9 +324,12 @@ def _settings() -> Settings:
 
 
 @contextmanager
-def _prepared() -> Iterator[Settings]:
-    """A database that runs and is at the present. The embedded one is brought there; a server must have been."""
+def _prepared(*, make: bool = True) -> Iterator[Settings]:
+    """A database that runs and is at the present. The embedded one is brought there; a server must have been. Without
+    `make` an embedded one must be there already."""
     asked = _settings()
+    if not make and asked.database_url is None and not (asked.data_dir / "postgresql" / "cluster").exists():
+        raise DatabaseMissing(f"there is no database in {asked.data_dir}; see MOPOS_DATA_DIR and MOPOS_DATABASE_URL")
     with ready(asked) as settings:
         if asked.database_url is None:
             migrate(settings.database_url or "")
