@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.sax.saxutils import escape
 
@@ -37,7 +38,7 @@ def check_demo() -> int:
     books, stop. Returns 0 only if it was PAID and all of it balances."""
     began = time.perf_counter()
     with (
-        TemporaryDirectory(prefix="mopos-check-", ignore_cleanup_errors=True) as folder,
+        _own_folder() as folder,
         started("127.0.0.1", free_ports(), MOPOS_LOG_LEVEL="warning", MOPOS_DATA_DIR=folder) as demo,
     ):
         with _step("everything runs", began):
@@ -49,6 +50,14 @@ def check_demo() -> int:
             return 1
     out.print("[bold green]PAID and balanced[/]")
     return 0
+
+
+@contextmanager
+def _own_folder() -> Iterator[str]:
+    with TemporaryDirectory(prefix="mopos-check-", ignore_cleanup_errors=True) as folder:
+        # Started by root, PostgreSQL runs as somebody else, who must be able to enter.
+        Path(folder).chmod(0o755)
+        yield folder
 
 
 def free_ports() -> tuple[int, int, int]:
