@@ -8,6 +8,7 @@ create table operator (
     role text not null check (role in ('support', 'risk', 'finance', 'admin')),
     handle bytea not null unique check (length(handle) = 32),
     password_hash text not null,
+    setup_until timestamptz,
     totp_sealed bytea,
     totp_last_step bigint not null default 0,
     wrong_count int not null default 0,
@@ -15,6 +16,14 @@ create table operator (
     created_at timestamptz not null,
     disabled_at timestamptz
 );
+comment on column operator.setup_until is 'Until then the password is a one-time one, and signing in sets a new one and TOTP.';
+comment on column operator.wrong_count is 'Wrong second factors after a right password, since the last right one.';
+create table sign_in_try (
+    key_hash bytea primary key,
+    tries int not null,
+    since timestamptz not null
+);
+comment on table sign_in_try is 'Tries to sign in as an operator, by name with address and by address; forgotten after a while.';
 alter table session add foreign key (operator_id) references operator;
 alter table ceremony add foreign key (operator_id) references operator;
 alter table activity add foreign key (operator_id) references operator;
@@ -98,6 +107,26 @@ create table proposal (
 comment on table proposal is 'A dangerous act that one operator asks for and another one decides.';
 create unique index proposal_open on proposal (act, subject) where decided_at is null;
 
+-- A statement that does what was proposed calls this for what it did: `select approve(...) from moved`. Whoever may not
+-- approve, or comes too late, makes the whole statement fail, so nothing is done twice or by one.
+create function approve(proposal_id bigint, who bigint, note_ text, at_ timestamptz) returns bigint
+    language plpgsql volatile as $$
+declare
+    p proposal;
+begin
+    update proposal set decided_by = who, decided_at = at_, decision = 'approved', note = note_
+    where id = proposal_id and decided_at is null and expires_at > at_ and proposed_by <> who
+    returning * into p;
+    if not found then
+        raise exception 'proposal % is not open to operator %', proposal_id, who
+            using errcode = 'restrict_violation', constraint = 'proposal_approved_once_by_another';
+    end if;
+    insert into audit_log (at, operator_id, act, subject, reason, data)
+    values (at_, who, p.act, p.subject, p.reason,
+        p.data || jsonb_build_object('proposal', p.id, 'proposed_by', p.proposed_by, 'note', note_));
+    return p.id;
+end $$;
+
 alter table terminal
     add disabled_at timestamptz,
     add disabled_reason text not null default '';
@@ -116,3 +145,19 @@ create table transcript (
 comment on table transcript is 'Calls to banks as operators may read them, redacted by the bank''s own file.';
 create index transcript_attempt on transcript (attempt_id);
 create index transcript_at on transcript (at);
+
+create table audit_run (
+    id bigint generated always as identity primary key,
+    kind text not null check (kind in ('full', 'recent')),
+    at timestamptz not null,
+    duration_ms bigint not null,
+    purchases bigint not null,
+    findings int not null,
+    sample text not null default '' check (length(sample) <= 4000),
+    head_id bigint,
+    head_hash bytea
+);
+comment on table audit_run is 'What `mopos audit` (full) and the worker''s hourly look at the newest (recent) found.';
+comment on column audit_run.head_hash is 'The audit log''s last hash then: kept elsewhere, it shows whether later rows were cut off.';
+create index audit_log_subject on audit_log (subject, id);
+create index journal_correction on journal (id) where event like 'corrected%';
