@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
 import psycopg
@@ -26,6 +27,14 @@ class DatabaseUnavailable(Exception):
     """PostgreSQL did not answer in time or could not be reached: what was asked may or may not have been done."""
 
 
+class _Connection(psycopg.AsyncConnection[Row]):
+    """A connection whose statements share one cursor: to make one costs a third of a statement."""
+
+    @cached_property
+    def only_cursor(self) -> psycopg.AsyncCursor[Row]:
+        return self.cursor()
+
+
 class Database:
     """A pool of connections to one PostgreSQL. `async with Database(...)` opens and closes it."""
 
@@ -39,6 +48,7 @@ class Database:
             timeout=timeout_s,
             open=False,
             name="mopos",
+            connection_class=_Connection,
             check=None,
             kwargs={
                 "autocommit": True,
@@ -70,7 +80,8 @@ class Database:
         Raises `DatabaseUnavailable` for a lost or silent server; psycopg's errors for what the database refuses."""
         try:
             async with asyncio.timeout(self._timeout_s), self._pool.connection() as connection:
-                cursor = await connection.execute(sql, params)
+                cursor = connection.only_cursor
+                await cursor.execute(sql, params)
                 # Not `cursor.description`: it builds an object for each column, on every call.
                 has_rows = cursor.pgresult is not None and cursor.pgresult.nfields > 0
                 return await cursor.fetchall() if has_rows else []
