@@ -129,9 +129,11 @@ def _asmx_door(services: Services, callers: CallerAddress, calls: CallLog) -> An
             )
         except Refused as refused:
             answer = AsmxResponse(refused.status, (), b"")
-        await Response(answer.body, status_code=answer.status, headers=dict(answer.headers)).to_asgi_response(
-            app=None, request=request
-        )(scope, receive, send)
+        # ASGI's own two messages: nothing of a framework's response is of use here, and PayRep is called most of all.
+        headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
     return door
 
