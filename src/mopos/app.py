@@ -22,6 +22,7 @@ from mopos.base.db import Database, DatabaseUnavailable
 from mopos.base.errors import Refused
 from mopos.base.secret import Secret
 from mopos.db.migrate import refuse_when_behind
+from mopos.edges import brand, well_known
 from mopos.edges.call_log import CallLog
 from mopos.edges.console import routes as console
 from mopos.edges.form import read_body
@@ -35,6 +36,8 @@ from mopos.edges.soap.asmx import Asmx, AsmxRequest, AsmxResponse
 from mopos.edges.web.assets import web_files
 from mopos.edges.web.front import WebFront
 from mopos.edges.web.routes import handlers
+from mopos.outside.kavenegar import Kavenegar
+from mopos.outside.sms import Sms
 
 # Few people look at lists at once, and none of them may take the connections that payments need.
 _REPORT_POOL = 4
@@ -56,7 +59,16 @@ def build_services(
             verify_deadline=timedelta(seconds=settings.sandbox_give_back_s),
         )
     )
-    return Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings, report_db=reports)
+    return Services(
+        db=db, bank=bank, terminal_id=1, clock=clock, settings=settings, report_db=reports, sms=_sms(settings)
+    )
+
+
+def _sms(settings: Settings) -> Sms | None:
+    if settings.sms_url is None:
+        return None
+    key = Secret(settings.sms_key.get_secret_value())
+    return Kavenegar(settings.sms_url, key, sender=settings.sms_sender, deadline_s=settings.bank_deadline_s)
 
 
 def open_database(settings: Settings) -> Database:
@@ -96,6 +108,8 @@ def create_app() -> ASGIApp:
             _asmx_door(services, callers, calls),
             *handlers([*phone.ROUTES, *panel.ROUTES, *console.ROUTES], WebFront(services, callers).come_in),
             *_static_doors(),
+            *brand.routes(services),
+            *well_known.routes(services),
             *_health_doors(db),
         ],
         lifespan=[lifespan],

@@ -169,6 +169,18 @@ def bank_sim(
     )
 
 
+@app.command("services-sim")
+def services_sim(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8003,
+) -> None:
+    """Run simulators of the services beside the bank: the SMS provider, whose outbox is a page, and inquiries."""
+    from mopos.outside import services_sim as simulators  # noqa: PLC0415  # needed by this verb only
+
+    _settings()
+    simulators.run(host, port)
+
+
 @app.command("demo-shop", hidden=True)
 def demo_shop(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

@@ -95,12 +95,24 @@ class Settings(BaseSettings):
     )
     sms_key: SecretStr = Field(SecretStr(""), description="Our key at the SMS provider.")
     sms_sender: str = Field("", description="The line from which messages are sent; empty: the provider's default.")
+    otp_per_address_max: int = Field(
+        30,
+        ge=1,
+        description="One-time codes, and requests to be signed in by phone, from one address per hour. Mobile networks "
+        "put many people behind one address; raise it where that refuses honest ones.",
+    )
     inquiry_url: str | None = Field(
         None,
         description="The service that tells whose an IBAN (Sheba) is. Without it an operator checks it by hand.",
     )
     inquiry_key: SecretStr = Field(SecretStr(""), description="Our key at the inquiry service.")
     support_phone: str = Field("", description="Shown on pages that tell people to call support.")
+    security_contact: str = Field(
+        "",
+        pattern=r"^((mailto:|https://|tel:)[!-~]+)?$",
+        description="Whom to tell of a security hole, as an address (`mailto:security@pay.example.ir`, `https://...`, "
+        "`tel:...`). It makes `/.well-known/security.txt` (RFC 9116); without it there is none.",
+    )
     log_level: str = Field("info", description="debug, info, warning or error.")
 
     @field_validator("public_url")

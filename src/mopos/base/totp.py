@@ -35,7 +35,9 @@ def secret_for(key: Secret, about: str) -> Secret:
 
 def address(secret: Secret, name: str, issuer: str) -> Secret:
     """What an authenticator app reads (`otpauth://...`). As secret as the secret in it."""
-    return Secret(pyotp.TOTP(secret.reveal(), digits=DIGITS, interval=STEP_S).provisioning_uri(name=name, issuer_name=issuer))
+    return Secret(
+        pyotp.TOTP(secret.reveal(), digits=DIGITS, interval=STEP_S).provisioning_uri(name=name, issuer_name=issuer)
+    )
 
 
 def picture(text: Secret) -> str:

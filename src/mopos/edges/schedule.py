@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from mopos.actions.forget_old_sign_ins import forget_old_sign_ins
+from mopos.actions.send_messages import send_due_messages
 from mopos.actions.services import Services
 from mopos.domain.accounts import calls
 
@@ -21,4 +23,8 @@ async def _forget_old_calls(services: Services) -> None:
     await calls.forget_old(services.db, services.clock())
 
 
-TASKS: tuple[Periodic, ...] = (Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),)
+TASKS: tuple[Periodic, ...] = (
+    Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),
+    Periodic("send_messages", "* * * * * */2", send_due_messages),
+    Periodic("forget_old_sign_ins", "23 * * * *", forget_old_sign_ins),
+)

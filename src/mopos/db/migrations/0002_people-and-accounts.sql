@@ -45,6 +45,7 @@ create index recovery_code_person on recovery_code (person_id);
 create table otp (
     id bigint generated always as identity primary key,
     mobile text not null,
+    n bigint not null,
     purpose text not null,
     code_hash bytea not null,
     binding text not null,
@@ -55,7 +56,11 @@ create table otp (
     used_at timestamptz
 );
 comment on table otp is 'One-time codes by SMS: a keyed hash, valid once, shortly, for few tries, in the browser that asked.';
+comment on column otp.n is 'Counts a number''s codes: of requests in the same moment one gets through, so limits hold.';
+comment on column otp.ip is 'Of IPv6 the /64 network: a single line has all of its addresses.';
+create unique index otp_mobile_n on otp (mobile, n);
 create index otp_mobile on otp (mobile, created_at);
+create index otp_binding on otp (binding, id);
 create index otp_ip on otp (ip, created_at);
 
 create table session (
@@ -94,6 +99,7 @@ create table sign_in_request (
 );
 comment on table sign_in_request is 'A computer asks to be signed in by approval on the phone, with a number to match.';
 create index sign_in_request_mobile on sign_in_request (mobile, created_at);
+create index sign_in_request_ip on sign_in_request (ip, created_at);
 
 create table ceremony (
     id_hash bytea primary key,
@@ -114,6 +120,7 @@ create table account (
     iban_owner text not null default '',
     iban_checked_at timestamptz,
     iban_matches boolean,
+    iban_asked_at timestamptz,
     enamad text not null default '' check (length(enamad) <= 100),
     tax_code text not null default '' check (length(tax_code) <= 20),
     address text not null default '' check (length(address) <= 500),

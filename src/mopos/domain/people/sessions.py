@@ -3,12 +3,57 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from mopos.base.db import Database
 from mopos.domain.people.model import ABSOLUTE, CONSOLE_ABSOLUTE, CONSOLE_IDLE, IDLE, Person, Session
 
+# A browser's own words about itself, as far as they are kept.
+AGENT_LENGTH_MAX = 300
 # How often a session's last use is written: more would be a write for each page.
 SEEN_EVERY = timedelta(minutes=1)
+
+# For statements that find out who comes in: after a CTE `who (person_id, device_id, second_factor)` of at most one row.
+# The browser's former session ends with it: sessions are never carried over a change of who or how.
+STARTED = """
+    ended as (
+        update session set ended_at = %(now)s
+        where token_hash = %(instead_of)s::bytea and ended_at is null and exists (select from who)
+    ),
+    started as (
+        insert into session (token_hash, person_id, device_id, created_at, seen_at, fresh_at, second_factor, ip, agent)
+        select %(token_hash)s, person_id, device_id, %(since)s, %(now)s,
+            case when second_factor then %(now)s::timestamptz end, second_factor, %(ip)s::inet, %(agent)s
+        from who
+    )
+"""
+
+
+class Entry(NamedTuple):
+    """How a browser comes in: what its new session needs besides whose it is."""
+
+    token_hash: bytes
+    ip: str
+    agent: str
+    now: datetime
+    since: datetime
+    """Since when the absolute limit counts: now, or for a step-up since the person signed in."""
+    instead_of: bytes | None = None
+
+    def params(self) -> dict[str, Any]:
+        """For `STARTED`."""
+        return self._asdict() | {"agent": self.agent[:AGENT_LENGTH_MAX]}
+
+
+class Open(NamedTuple):
+    """A session as its owner sees it in a list."""
+
+    is_this: bool
+    device: str
+    created_at: datetime
+    seen_at: datetime
+    ip: str
+    agent: str
 
 
 async def start(
@@ -43,7 +88,7 @@ async def start(
             "device_id": device_id,
             "second_factor": second_factor,
             "ip": ip,
-            "agent": agent[:300],
+            "agent": agent[:AGENT_LENGTH_MAX],
             "now": now,
             "instead_of": instead_of,
         },
@@ -113,3 +158,18 @@ async def end_all(
         {"person_id": person_id, "operator_id": operator_id, "but": but, "now": now},
     )
     return len(rows)
+
+
+async def open_ones(db: Database, person_id: int, this: bytes, now: datetime) -> list[Open]:
+    """Where a person is signed in, this browser first. The last fifty: who has more ends them all."""
+    rows = await db.all(
+        """
+        select s.token_hash = %(this)s, coalesce(d.name, ''), s.created_at, s.seen_at, host(s.ip), s.agent
+        from session s left join device d on d.id = s.device_id
+        where s.person_id = %(person_id)s and s.ended_at is null and d.revoked_at is null
+            and s.seen_at > %(now)s - %(idle)s and s.created_at > %(now)s - %(absolute)s
+        order by s.token_hash = %(this)s desc, s.seen_at desc limit 50
+        """,
+        {"person_id": person_id, "this": this, "now": now, "idle": IDLE, "absolute": ABSOLUTE},
+    )
+    return [Open(*row) for row in rows]
