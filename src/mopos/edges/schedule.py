@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from mopos.actions.derive_reports import derive_reports
 from mopos.actions.forget_old_sign_ins import forget_old_sign_ins
 from mopos.actions.send_messages import send_due_messages
 from mopos.actions.services import Services
@@ -24,6 +25,7 @@ async def _forget_old_calls(services: Services) -> None:
 
 
 TASKS: tuple[Periodic, ...] = (
+    Periodic("derive_reports", "* * * * * */3", derive_reports),
     Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),
     Periodic("send_messages", "* * * * * */2", send_due_messages),
     Periodic("forget_old_sign_ins", "23 * * * *", forget_old_sign_ins),

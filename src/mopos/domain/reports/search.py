@@ -1,0 +1,234 @@
+"""Lists and searches of purchases, newest first, as fast at ten million purchases as at ten thousand.
+
+A search walks candidates in the order of their numbers and looks at each: the candidates come from the index that
+leaves the fewest (`_driver`), everything else is a condition. One page looks at no more than `SCAN_MAX` candidates;
+when that is not enough to fill it, it says how far it came, and the next page goes on from there. So no filter, however
+seldom it holds, can make the database work longer than any other.
+
+Purchases are found by words, amounts and cards once the worker has written them to `purchase_word`: after seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from mopos.base.db import Database, Row
+from mopos.domain.reports.model import WORDS_MAX, Filter
+from mopos.domain.reports.statements import COUNT, NEWER, OLDER, PREPARE
+
+PAGE = 50
+# A few milliseconds of PostgreSQL's time. A page that holds less than it could has looked at this many.
+SCAN_MAX = 5_000
+# Most filters that are set in earnest hold for one purchase in five or more.
+_SCAN_FIRST = 5
+# A list says "more than 1,000" rather than count on.
+COUNTED_MAX = 1_000
+# Numbers are given in the order of time but for the difference of clocks and the longest statement (seconds).
+_SLACK = timedelta(minutes=1)
+_ID_MAX = 2**62
+
+
+class Line(NamedTuple):
+    """A purchase in a list, with its latest attempt."""
+
+    id: int
+    gateway_id: int
+    gateway_name: str
+    account_id: int | None
+    res: str
+    amount_rial: int
+    nam: str
+    dsc: str
+    state: str
+    registered_at: datetime
+    paid_at: datetime | None
+    late: bool
+    acknowledged_at: datetime | None
+    buyer_ip: Any
+    attempt_count: int
+    bank_ref: str | None
+    trace: str
+    masked_pan: str
+    decline: str | None
+    bank_code: str
+
+
+class Page(NamedTuple):
+    """A part of a list, newest first."""
+
+    lines: list[Line]
+    older: int | None
+    """Give it as `before` to go on; None: there is nothing older."""
+    newer: int | None
+    """Give it as `after` to go back; None: this is the newest part."""
+    whole: bool
+    """False: the page holds less than it could because it looked at as many candidates as one page may."""
+
+
+async def newest(
+    db: Database, wanted: Filter, before: int | None = None, limit: int = PAGE, *, after: int | None = None
+) -> Page:
+    """Purchases of all merchants, for operators."""
+    return await page(db, None, wanted, before=before, after=after, limit=limit)
+
+
+async def page(
+    db: Database,
+    gateways: list[int] | None,
+    wanted: Filter,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = PAGE,
+) -> Page:
+    """Purchases of some gateways (None: of all) that a filter wants; older than `before`, or newer than `after`."""
+    search = await prepare(db, gateways, wanted)
+    return await search.page(db, before=before, after=after, limit=limit)
+
+
+class Search(NamedTuple):
+    """A filter made ready: by which index its candidates are found, and the values of all conditions."""
+
+    driver: str
+    exact: bool
+    """Whether every candidate is wanted, so that there is nothing to look at."""
+    values: dict[str, Any]
+
+    async def page(
+        self, db: Database, *, before: int | None = None, after: int | None = None, limit: int = PAGE
+    ) -> Page:
+        """The part of the list older than `before` (None: the newest), or newer than `after`."""
+        values = self.values | {"limit": limit + 1}
+        values["high"] = values["high"] if before is None else min(values["high"], before - 1)
+        values["low"] = values["low"] if after is None else max(values["low"], after + 1)
+        statement = (OLDER if after is None else NEWER)[self.driver]
+        rows, more = await _scanned(
+            db, statement, values, [limit + 1] if self.exact else [_SCAN_FIRST * limit, SCAN_MAX]
+        )
+        return _page(rows, more, limit, before, after)
+
+    async def count_some(self, db: Database) -> int | None:
+        """How many purchases there are, counted up to one more than `COUNTED_MAX`; None where counting is not cheap."""
+        if not self.exact:
+            return None
+        row = await db.one(COUNT[self.driver], self.values | {"scan": COUNTED_MAX + 1})
+        return int(row[0]) if row else 0
+
+
+async def prepare(db: Database, gateways: list[int] | None, wanted: Filter) -> Search:
+    """Choose how to search: the words' spelling and rarest one, the numbers of the first and last day, the index."""
+    low, high = 0, _ID_MAX
+    words: list[str] = []
+    if wanted.text or wanted.since or wanted.until:
+        row = await db.one(
+            PREPARE,
+            {
+                "gateways": gateways,
+                "text": wanted.text,
+                "words_max": WORDS_MAX,
+                "since": wanted.since and wanted.since - _SLACK,
+                "until": wanted.until and wanted.until + _SLACK,
+            },
+        )
+        low, high, words = row or (low, high, words)
+    if wanted.text and not words:
+        # Only signs, such as "---": no purchase has such a word.
+        high = -1
+    driver, exact = _driver(wanted, words)
+    if gateways is None and driver == "newest":
+        driver = "newest_of_all"
+    return Search(driver, exact, _values(gateways, wanted, words, low, high))
+
+
+def _driver(wanted: Filter, words: list[str]) -> tuple[str, bool]:
+    """The index with the fewest candidates, and whether they need no further look."""
+    open_states = {"REGISTERED", "AT_BANK", "VERIFYING"}
+    ways: list[tuple[str, bool]] = [
+        ("number", wanted.number is not None),
+        ("res", wanted.res != ""),
+        ("ref", wanted.ref != ""),
+        ("watch", bool(wanted.states) and {*wanted.states} <= {"UNKNOWN", "CONFLICTED"}),
+        ("open", bool(wanted.states) and {*wanted.states} <= open_states | {"UNKNOWN"}),
+        ("card", wanted.card != ""),
+        ("late", wanted.late),
+        ("word", bool(words)),
+        ("unacknowledged", wanted.acknowledged is False),
+        ("amount", wanted.amount_min is not None and wanted.amount_min == wanted.amount_max),
+        ("amounts", wanted.amount_min is not None or wanted.amount_max is not None),
+    ]
+    conditions = [
+        *(way for way, is_so in ways if is_so and way not in ("watch", "open", "amounts")),
+        *(["amounts"] if wanted.amount_min != wanted.amount_max else []),
+        *(["states"] if wanted.states else []),
+        *(["days"] if wanted.since or wanted.until else []),
+        *(["res_start"] if wanted.res_start else []),
+        *(["acknowledged"] if wanted.acknowledged else []),
+        *(["words"] if len(words) > 1 else []),
+    ]
+    driver = next((way for way, is_so in ways if is_so), "newest")
+    return driver, conditions in ([], [driver]) and driver not in ("amounts", "late")
+
+
+def _values(gateways: list[int] | None, wanted: Filter, words: list[str], low: int, high: int) -> dict[str, Any]:
+    return {
+        "gateways": gateways,
+        "low": low,
+        "high": high,
+        "number": wanted.number,
+        "res": wanted.res or None,
+        "res_start": wanted.res_start or None,
+        "ref": wanted.ref or None,
+        "amount_min": wanted.amount_min and int(wanted.amount_min),
+        "amount_max": wanted.amount_max and int(wanted.amount_max),
+        "amount_word": f"={int(wanted.amount_min or 0)}",
+        "classes": classes(wanted.amount_min, wanted.amount_max),
+        "states": list(wanted.states) or None,
+        "since": wanted.since,
+        "until": wanted.until,
+        "card": f"{wanted.card[:-4]}%{wanted.card[-4:]}" if wanted.card else None,
+        "card_word": f"#{wanted.card}",
+        "acknowledged": wanted.acknowledged,
+        "late": wanted.late or None,
+        "word": words[0] if words else "",
+        "words": words[1:] or None,
+    }
+
+
+def classes(least: int | None, most: int | None) -> list[str]:
+    """The classes (`amount_class` in SQL) that amounts of a range belong to. No amount has more than 18 digits."""
+    low, high = max(1, least or 0), most if most is not None else 10**18 - 1
+    found = []
+    for power in range(18):
+        for digit in range(1, 10):
+            first = digit * 10**power
+            if first <= high and first + 10**power > low:
+                found.append(f"${digit}e{power}")
+    return found
+
+
+async def _scanned(db: Database, statement: str, values: dict[str, Any], scans: list[int]) -> tuple[list[Row], bool]:
+    """The rows of a page, and whether there are candidates that were not looked at. Few are tried first."""
+    rows: list[Row] = []
+    for scan in scans:
+        rows = await db.all(statement, values | {"scan": scan})
+        if rows[0][0] < scan:
+            return rows, False
+        if len(rows) == values["limit"]:
+            break
+    return rows, True
+
+
+def _page(rows: list[Row], more: bool, limit: int, before: int | None, after: int | None) -> Page:
+    edge = rows[0][1]
+    # A page without any purchase is one row of nulls behind what the statement looked at.
+    lines = [Line(*row[2:]) for row in rows if row[2] is not None]
+    full = len(lines) > limit
+    lines = lines[:limit]
+    going_on = lines[-1].id if full else edge if more else None
+    whole = full or not more
+    if after is not None:
+        older = lines[0].id if lines else after + 1
+        return Page(lines[::-1], older, going_on, whole)
+    newer = None if before is None else lines[0].id if lines else before - 1
+    return Page(lines, going_on, newer, whole)
