@@ -6,11 +6,16 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from mopos.actions.services import Services
+from mopos.actions.warn_of_amount import warn_of_amount
 from mopos.base.errors import Refused
 from mopos.base.ids import unguessable
+from mopos.base.secret import unseal
+from mopos.domain.accounts.gateways import sig_seal
 from mopos.domain.payments import store
 from mopos.domain.payments.model import NewPurchase, Purchase
+from mopos.domain.payments.signature import is_right
 from mopos.domain.payments.states import State
+from mopos.domain.payments.store import Signature
 
 
 class AlreadyPaid(Exception):
@@ -31,13 +36,15 @@ class Posted(NamedTuple):
 async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str) -> Posted:
     """Register a new purchase, or find the one that the same form registered before (refresh, back button).
 
-    From here on it can be seen in the merchant's reports; no bank has been called yet. Refusals: `id_unknown`,
-    `gateway_suspended`, `res_used` (another form with a used Res), and `AlreadyPaid`."""
+    From here on it can be seen in the merchant's reports; no bank has been called yet. Refusals: `id_unknown`, what the
+    gateway is set to refuse (`gateway_suspended`, `redirect_not_registered`, `sig_wrong`...), `res_used` (another form
+    with a used Res), and `AlreadyPaid`. The merchant is told of amounts that look changed on the way."""
     now = services.clock()
     expires_at = now + timedelta(seconds=services.settings.purchase_lifetime_s)
     registered = await store.register(
         services.db,
         new,
+        signature=await _signature(services, new) if new.sig else Signature.ABSENT,
         buyer_ip=buyer_ip,
         token=unguessable(),
         ref=unguessable(),
@@ -48,15 +55,27 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
     )
     if registered is None:
         raise Refused(["id_unknown"])
-    if registered.suspended:
-        raise Refused(["gateway_suspended"])
+    if registered.refusal:
+        if registered.refusal == "unsigned_too_large":
+            await warn_of_amount(services, new, "unsigned_too_large", buyer_ip)
+        raise Refused([registered.refusal])
     if registered.purchase:
         return Posted(registered.purchase, is_new=True)
-    return Posted(await _posted_before(services, new), is_new=False)
+    return Posted(await _posted_before(services, new, buyer_ip), is_new=False)
 
 
-async def _posted_before(services: Services, new: NewPurchase) -> Purchase:
+async def _signature(services: Services, new: NewPurchase) -> Signature:
+    sealed = await store.sig_key(services.db, new.gateway_id)
+    if sealed is None:
+        return Signature.ABSENT
+    key = unseal(services.settings.rmz_key, sealed, sig_seal(new.gateway_id))
+    return Signature.RIGHT if is_right(new.sig, key, new.signed) else Signature.WRONG
+
+
+async def _posted_before(services: Services, new: NewPurchase, buyer_ip: str) -> Purchase:
     purchase = await store.by_res(services.db, new.gateway_id, new.res)
+    if purchase is not None and purchase.amount != new.amount:
+        await warn_of_amount(services, new, "res_other_amount", buyer_ip, registered=purchase.amount)
     if purchase is None or not purchase.is_same_form(new):
         raise Refused(["res_used"])
     if purchase.state is State.PAID:

@@ -18,6 +18,7 @@ from yoyo import get_backend, read_migrations
 from yoyo.backends import DatabaseBackend
 from yoyo.migrations import MigrationList
 
+from mopos.domain.applications import states as applications
 from mopos.domain.payments.states import MOVES
 
 
@@ -45,7 +46,13 @@ def refuse_when_behind(dsn: str) -> None:
         raise DatabaseBehind(f"the database is behind by {', '.join(missing)}: run `mopos migrate`")
     with psycopg.connect(dsn) as connection:
         known = set(connection.execute("select from_state, event, to_state from move").fetchall())
-    if not {(start or "", event, end) for start, event, end, _, _ in MOVES} <= known:
+        known_of_applications = set(
+            connection.execute("select from_state, event, to_state from application_move").fetchall()
+        )
+    is_whole = {(start or "", event, end) for start, event, end, _, _ in MOVES} <= known and {
+        (start or "", event, end) for start, event, end, _ in applications.MOVES
+    } <= known_of_applications
+    if not is_whole:
         raise DatabaseBehind("the table of moves is behind: run `mopos migrate`")
 
 
@@ -78,6 +85,14 @@ def _load_moves(connection: psycopg.Connection) -> None:
             where (move.who, move.entry) is distinct from (excluded.who, excluded.entry)
             """,
             [(start or "", event, end, who, entry) for start, event, end, who, entry in MOVES],
+        )
+        cursor.executemany(
+            """
+            insert into application_move (from_state, event, to_state, who) values (%s, %s, %s, %s)
+            on conflict (from_state, event, to_state) do update set who = excluded.who
+            where application_move.who <> excluded.who
+            """,
+            [(start or "", event, end, who) for start, event, end, who in applications.MOVES],
         )
 
 

@@ -17,7 +17,7 @@ BODY_DEADLINE_S = 15.0
 # The guide has six; frameworks add a handful (__VIEWSTATE and the like). More is an attack on our memory.
 FIELDS_MAX = 100
 
-GUIDE_FIELDS = {name.lower(): name for name in ("ID", "Res", "Amnt", "Nam", "Dsc", "RedirectURL")}
+GUIDE_FIELDS = {name.lower(): name for name in ("ID", "Res", "Amnt", "Nam", "Dsc", "RedirectURL", "Sig")}
 
 # Old Persian shops; every other charset's bytes would be guessed at.
 _CHARSETS = {
@@ -52,7 +52,7 @@ async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:
-    """The guide's fields that were posted, under their exact names; others are left out.
+    """The guide's fields that were posted, and `Sig`, under their exact names; others are left out.
 
     Names are matched without regard to case, as ASP.NET does. A field that comes twice could be read in two ways, so
     it is refused (`field_repeated`), and so is a body that is no form (`form_unreadable`)."""
@@ -107,7 +107,12 @@ def _guide_fields(pairs: list[tuple[str, str]]) -> dict[str, str]:
         known = GUIDE_FIELDS.get(name.strip().lower())
         if known is None:
             continue
-        if known in fields:
+        if known == "Sig" and known in fields:
+            # Not the guide's, so a shop may have fields of this name for itself. Joined as ASP.NET does, two signatures
+            # are a wrong one wherever a signature is looked at.
+            fields[known] += f",{value}"
+        elif known in fields:
             raise Refused(["field_repeated"])
-        fields[known] = value
+        else:
+            fields[known] = value
     return fields

@@ -52,7 +52,7 @@ class PayRep:
         if report.err == WRONG_ID_OR_RMZ and self._wrong.too_many(call.source, call.id or ""):
             await self._slow_down()
             return _nothing(TOO_MANY_CALLS)
-        return _result(report)
+        return result_of(report)
 
     async def _slow_down(self) -> None:
         if self._slowed >= _SLOWED_MAX:
@@ -68,7 +68,8 @@ def _nothing(err: int) -> PayRepResult:
     return PayRepResult(None, None, 0, None, err, err_dsc(err), None, None, None)
 
 
-def _result(report: Report) -> PayRepResult:
+def result_of(report: Report) -> PayRepResult:
+    """A report as the guide's nine fields."""
     purchase = report.purchase
     if purchase is None:
         return _nothing(report.err)

@@ -12,13 +12,18 @@ alter table gateway
     add old_rmz_used_at timestamptz,
     add old_rmz_used_from inet,
     add rmz_shown_at timestamptz,
+    add warned_at timestamptz,
     add brand_name text not null default '' check (length(brand_name) <= 60),
     add brand_colour text not null default '' check (brand_colour ~ '^(#[0-9a-f]{6})?$'),
     add brand_logo bytea check (length(brand_logo) <= 100000),
+    add brand_logo_hash text not null
+        generated always as (coalesce(left(encode(sha256(brand_logo), 'hex'), 12), '')) stored,
     add closed_at timestamptz;
 comment on column gateway.any_domain is 'Old sites: RedirectURL may lie anywhere. False for every gateway that an application makes.';
 comment on column gateway.sources is 'Networks from which PayRep may be called; empty: all.';
+comment on column gateway.brand_logo_hash is 'Names the logo in its address, so that pages need not read it.';
 comment on column gateway.rmz_shown_at is 'Null: approved, but the owner has not fetched the Rmz yet.';
+comment on column gateway.warned_at is 'When its merchant was last told of forms whose amount looked changed.';
 create index gateway_account on gateway (account_id);
 
 create table application (
@@ -27,6 +32,7 @@ create table application (
     gateway_id bigint unique references gateway,
     state text not null default 'draft'
         check (state in ('draft', 'submitted', 'more_info', 'approved', 'rejected', 'suspended', 'closed')),
+    last_event text not null default 'started',
     version int not null default 1,
     title text not null default '' check (length(title) <= 60),
     site text not null default '' check (length(site) <= 200),
@@ -48,6 +54,33 @@ create table application_move (
     who text not null,
     primary key (from_state, event, to_state)
 );
+
+create function check_application_move() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'INSERT' then
+        if new.state <> 'draft' or new.version <> 1 then
+            raise exception 'an application begins as a draft' using errcode = 'check_violation';
+        end if;
+        return new;
+    end if;
+    if new.account_id <> old.account_id or (old.gateway_id is not null and new.gateway_id <> old.gateway_id) then
+        raise exception 'an application never changes hands' using errcode = 'check_violation';
+    end if;
+    if old.state not in ('draft', 'more_info') and (new.title, new.site, new.business, new.monthly_rial)
+        is distinct from (old.title, old.site, old.business, old.monthly_rial) then
+        raise exception 'what is being decided upon never changes' using errcode = 'check_violation';
+    end if;
+    if new.state <> old.state and (new.version <> old.version + 1 or not exists (
+        select from application_move m
+        where m.from_state = old.state and m.event = new.last_event and m.to_state = new.state
+    )) then
+        raise exception 'no move from % by % to %', old.state, new.last_event, new.state
+            using errcode = 'check_violation';
+    end if;
+    return new;
+end $$;
+create trigger application_moves_by_the_table before insert or update on application
+    for each row execute function check_application_move();
 
 create table application_event (
     id bigint generated always as identity primary key,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
 
 from mopos.base.errors import Refused
+from mopos.base.hosts import ascii_host, enclosing
 from mopos.base.ids import has_check_digit, with_check_digit, without_check_digit
 from mopos.base.money import Rial
 from mopos.base.text import harmless, latin_digits
+from mopos.domain.payments.signature import signed_text
 from mopos.domain.payments.states import State
 
 # Guide section 3: "the amount must be above 10,000 Rial"; 10,000 itself is refused.
@@ -28,6 +30,8 @@ NAM_LENGTH_MAX = 200
 DSC_LENGTH_MAX = 1_000
 # What old browsers and servers take as an address.
 REDIRECT_LENGTH_MAX = 2_000
+# Of a field as it was received, kept where it differs from what was read: as much as the longest field may have.
+RAW_LENGTH_MAX = 2_000
 # A buyer who was refused this often is to go back to the shop.
 ATTEMPTS_MAX = 10
 # Ten attempts make some fifty moves. A browser that comes back again and again without having paid makes more; from
@@ -50,6 +54,13 @@ class NewPurchase:
     nam: str
     dsc: str
     redirect_url: str
+    hosts: list[str] = field(default_factory=list)
+    """The host of `redirect_url` and the domains around it: one of them must be registered."""
+    sig: str = ""
+    signed: str = ""
+    """The text that `sig` is to be made of; empty where there is none."""
+    raw: dict[str, str] | None = None
+    """Fields as they were received, where something else was read from them; None: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,10 @@ class Purchase:
     trace: str
     masked_pan: str
     decline: str | None
+    brand_name: str = ""
+    """What buyers know the shop as; empty: the gateway's own name."""
+    brand_colour: str = ""
+    brand_logo_hash: str = ""
 
     @property
     def number(self) -> str:
@@ -139,7 +154,30 @@ def parse_form(fields: Mapping[str, str]) -> NewPurchase:
     ]
     if problems:
         raise Refused(problems)
-    return NewPurchase(without_check_digit(number), res, Rial(int(amount_text)), nam, dsc, redirect_url)
+    sig = fields.get("Sig", "").strip()
+    return NewPurchase(
+        gateway_id=without_check_digit(number),
+        res=res,
+        amount=Rial(int(amount_text)),
+        nam=nam,
+        dsc=dsc,
+        redirect_url=redirect_url,
+        hosts=enclosing(urlsplit(redirect_url).hostname),
+        sig=sig,
+        signed=signed_text(given) if sig else "",
+        raw=_raw(given, (number, res, amount_text, nam, dsc, redirect_url)),
+    )
+
+
+def _raw(given: dict[str, str], read: tuple[str, ...]) -> dict[str, str] | None:
+    if (*given.values(),) == read:
+        return None
+    # PostgreSQL's JSON cannot hold a NUL; its picture stands for it.
+    return {
+        name: text[:RAW_LENGTH_MAX].replace("\0", "\u2400")
+        for (name, text), value in zip(given.items(), read, strict=True)
+        if text != value
+    }
 
 
 def _problems_of_id(number: str) -> list[str]:
@@ -180,7 +218,7 @@ def _problems_of_redirect(url: str) -> list[str]:
         return ["redirect_scheme"]
     if "@" in parts.netloc:
         return ["redirect_credentials"]
-    return [] if _ascii_host(parts.hostname) else ["redirect_malformed"]
+    return [] if ascii_host(parts.hostname) else ["redirect_malformed"]
 
 
 def _split(url: str) -> SplitResult | None:
@@ -200,26 +238,13 @@ def is_plain(text: str) -> bool:
     return all(char in {"\u200c", " "} or unicodedata.category(char)[0] not in "CZ" for char in text)
 
 
-def _ascii_host(host: str | None) -> str | None:
-    """The host as DNS writes it (IDNA), or None where there is none that could exist."""
-    if not host:
-        return None
-    if ":" in host:  # an IPv6 address, already checked by urlsplit
-        return f"[{host}]"
-    try:
-        name = host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
-    return name if re.fullmatch(r"[A-Za-z0-9_.-]+", name) else None
-
-
 def back_to_shop(redirect_url: str, res: str) -> str:
     """The shop's address with `Res` added to its query, in ASCII, ready for a header.
 
     What the shop put into path, query and fragment survives; only an older `Res` makes room, so that the shop cannot
     read another one than we sent."""
     parts = urlsplit(redirect_url)
-    host = _ascii_host(parts.hostname) or ""
+    host = ascii_host(parts.hostname) or ""
     netloc = f"{host}:{parts.port}" if parts.port else host
     kept = [pair for pair in parts.query.split("&") if pair and not _names_res(pair)]
     query = "&".join([*(_ascii(pair) for pair in kept), f"Res={quote(res, safe='')}"])

@@ -39,6 +39,8 @@ class Event(StrEnum):
     EXPIRED = "expired"
     TRIED_AGAIN = "tried_again"
     BANK_UNAVAILABLE = "bank_unavailable"
+    CORRECTED_PAID = "corrected_paid"
+    CORRECTED_UNPAID = "corrected_unpaid"
 
 
 class Move(NamedTuple):
@@ -69,7 +71,7 @@ MOVES: tuple[Move, ...] = (
     Move(S.VERIFYING, E.EXPIRED, S.EXPIRED, "system"),
     # A forged or early return: the bank says that the buyer is still there.
     Move(S.VERIFYING, E.STILL_OPEN, S.AT_BANK, "system"),
-    # UNKNOWN ends only by what the bank says.
+    # UNKNOWN ends by what the bank says; for a bank that never says it, see the corrections below.
     Move(S.UNKNOWN, E.BANK_CONFIRMED, S.PAID, "worker", "purchase_paid"),
     Move(S.UNKNOWN, E.BANK_DECLINED, S.DECLINED, "worker"),
     Move(S.UNKNOWN, E.BUYER_CANCELLED, S.CANCELLED, "worker"),
@@ -93,6 +95,12 @@ MOVES: tuple[Move, ...] = (
     Move(S.EXPIRED, E.BANK_DIFFERS, S.CONFLICTED, "system"),
     Move(S.DECLINED, E.BANK_DIFFERS, S.CONFLICTED, "system"),
     Move(S.CANCELLED, E.BANK_DIFFERS, S.CONFLICTED, "system"),
+    # Two operators, with the bank's word in their hands (its statement, a letter), where its API does not give it:
+    # what became of a payment that the bank told differently, or never told (docs/decisions/0012).
+    Move(S.CONFLICTED, E.CORRECTED_PAID, S.PAID, "operator", "purchase_paid"),
+    Move(S.CONFLICTED, E.CORRECTED_UNPAID, S.DECLINED, "operator"),
+    Move(S.UNKNOWN, E.CORRECTED_PAID, S.PAID, "operator", "purchase_paid"),
+    Move(S.UNKNOWN, E.CORRECTED_UNPAID, S.DECLINED, "operator"),
 )
 
 # States that somebody must look at again carry a due time on their row; PostgreSQL insists on it.

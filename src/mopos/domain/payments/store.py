@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ _PURCHASE = """
     p.id, p.gateway_id, g.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url, p.buyer_ip, p.token, p.state,
     p.version, p.attempt_count, p.check_count, p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at,
     a.id, a.terminal_id, a.state, a.started_at, a.ended_at, a.ref, a.bank_token, a.bank_redirect, a.bank_ref, a.trace,
-    a.masked_pan, a.decline
+    a.masked_pan, a.decline, g.brand_name, g.brand_colour, g.brand_logo_hash
 """
 _JOINED = "purchase p join gateway g on g.id = p.gateway_id join attempt a on a.id = p.attempt_id"
 
@@ -36,16 +37,32 @@ def _purchase(row: Row) -> Purchase:
 
 
 class Registered(NamedTuple):
-    """What became of a form: a new purchase; or none, because there is one already; or the gateway is suspended."""
+    """What became of a form: a new purchase; or none, because there is one already, or because the gateway refuses."""
 
     purchase: Purchase | None
-    suspended: bool
+    refusal: str | None
+    """A code of the catalogue."""
+
+
+class Signature(StrEnum):
+    """What a form's `Sig` was found to be. On a gateway without a key there is nothing to find: ABSENT."""
+
+    ABSENT = "absent"
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+async def sig_key(db: Database, gateway_id: int) -> bytes | None:
+    """A gateway's signing key, sealed. None: it has none, or there is no such gateway."""
+    row = await db.one("select sig_key_sealed from gateway where id = %(id)s", {"id": gateway_id})
+    return row[0] if row else None
 
 
 async def register(
     db: Database,
     new: NewPurchase,
     *,
+    signature: Signature = Signature.ABSENT,
     buyer_ip: str,
     token: str,
     ref: str,
@@ -54,10 +71,24 @@ async def register(
     expires_at: datetime,
     next_check_at: datetime,
 ) -> Registered | None:
-    """Write a new purchase with its first attempt and its first event. None: there is no such gateway."""
+    """Write a new purchase with its first attempt and its first event. None: there is no such gateway.
+
+    What the gateway is set to is looked at in the same statement, in the catalogue's order: a form costs one round trip
+    whether or not it is refused."""
     row = await db.one(
         """
-        with g as (select id, name, suspended_at from gateway where id = %(gateway_id)s),
+        with g as (
+            select id, name, brand_name, brand_colour, brand_logo_hash, case
+                when suspended_at is not null then 'gateway_suspended'
+                when closed_at is not null then 'gateway_closed'
+                when not any_domain and not domains && %(hosts)s::text[] then 'redirect_not_registered'
+                when %(signature)s::text = 'wrong' then 'sig_wrong'
+                when %(signature)s::text = 'right' then null
+                when signed_only then 'sig_missing'
+                when %(amount)s > unsigned_rial_max then 'unsigned_too_large'
+            end as refusal
+            from gateway where id = %(gateway_id)s
+        ),
         ids as (select nextval('purchase_id_seq') as purchase_id, nextval('attempt_id_seq') as attempt_id),
         p as (
             insert into purchase (id, gateway_id, res, amount_rial, nam, dsc, redirect_url, buyer_ip, token, state,
@@ -65,7 +96,7 @@ async def register(
             overriding system value
             select ids.purchase_id, g.id, %(res)s, %(amount)s, %(nam)s, %(dsc)s, %(redirect_url)s, %(buyer_ip)s,
                 %(token)s, 'REGISTERED', 'registered', 1, ids.attempt_id, %(next_check_at)s, %(now)s, %(expires_at)s
-            from g, ids where g.suspended_at is null
+            from g, ids where g.refusal is null
             on conflict (gateway_id, res) do nothing
             returning id, attempt_id
         ),
@@ -75,10 +106,11 @@ async def register(
             select p.attempt_id, p.id, %(terminal_id)s, %(ref)s, 'LIVE', %(now)s from p
         ),
         j as (
-            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)
-            select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s from p
+            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+            select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s, %(data)s::jsonb from p
         )
-        select g.name, g.suspended_at is not null as suspended, p.id, p.attempt_id from g left join p on true
+        select g.refusal, p.id, p.attempt_id, g.name, g.brand_name, g.brand_colour, g.brand_logo_hash
+        from g left join p on true
         """,
         {
             "gateway_id": new.gateway_id,
@@ -87,6 +119,10 @@ async def register(
             "nam": new.nam,
             "dsc": new.dsc,
             "redirect_url": new.redirect_url,
+            "hosts": new.hosts,
+            "signature": signature,
+            # A clean form, which almost all are, costs no making of JSON.
+            "data": Jsonb({"raw": new.raw}) if new.raw else "{}",
             "buyer_ip": buyer_ip,
             "token": token,
             "ref": ref,
@@ -98,9 +134,9 @@ async def register(
     )
     if row is None:
         return None
-    name, suspended, purchase_id, attempt_id = row
+    refusal, purchase_id, attempt_id, name, brand_name, brand_colour, brand_logo_hash = row
     if purchase_id is None:
-        return Registered(None, suspended)
+        return Registered(None, refusal)
     purchase = Purchase(
         id=purchase_id,
         gateway_id=new.gateway_id,
@@ -133,8 +169,11 @@ async def register(
         trace="",
         masked_pan="",
         decline=None,
+        brand_name=brand_name,
+        brand_colour=brand_colour,
+        brand_logo_hash=brand_logo_hash,
     )
-    return Registered(purchase, suspended)
+    return Registered(purchase, refusal)
 
 
 async def by_res(db: Database, gateway_id: int, res: str) -> Purchase | None:
@@ -143,6 +182,12 @@ async def by_res(db: Database, gateway_id: int, res: str) -> Purchase | None:
         f"select {_PURCHASE} from {_JOINED} where p.gateway_id = %(gateway_id)s and p.res = %(res)s",  # noqa: S608
         {"gateway_id": gateway_id, "res": res},
     )
+    return _purchase(row) if row else None
+
+
+async def by_id(db: Database, purchase_id: int) -> Purchase | None:
+    """The purchase with a number, whoever's it is: for operators."""
+    row = await db.one(f"select {_PURCHASE} from {_JOINED} where p.id = %(id)s", {"id": purchase_id})  # noqa: S608
     return _purchase(row) if row else None
 
 
@@ -184,6 +229,14 @@ class LedgerLine:
     amount: Rial
 
 
+class ByTwo(NamedTuple):
+    """A proposal of one operator that another one approves by this very change."""
+
+    proposal_id: int
+    operator_id: int
+    note: str
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change of state to write: the move, and everything that goes with it."""
@@ -196,6 +249,7 @@ class Change:
     late: bool = False
     lines: Sequence[LedgerLine] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    by_two: ByTwo | None = None
 
 
 class BankRefUsed(Exception):
@@ -242,8 +296,10 @@ async def record(db: Database, purchase: Purchase, change: Change) -> bool:
             "credit_owners": [line.credit_owner for line in change.lines],
             "amounts": [int(line.amount) for line in change.lines],
         }
+    if change.by_two:
+        params |= change.by_two._asdict()
     try:
-        return await db.one(statement + _WON, params) is not None
+        return await db.one(statement + (_APPROVED if change.by_two else _WON), params) is not None
     except UniqueViolation as error:
         if error.diag.constraint_name != "attempt_bank_ref":
             raise
@@ -251,6 +307,8 @@ async def record(db: Database, purchase: Purchase, change: Change) -> bool:
 
 
 _WON = "select 1 from moved"
+# Fails, and the whole change with it, when the proposal is not open to this operator (any more).
+_APPROVED = "select approve(%(proposal_id)s, %(operator_id)s, %(note)s, %(now)s) from moved"
 
 
 _MOVED = """
@@ -459,29 +517,46 @@ async def postpone(db: Database, purchase: Purchase, next_check_at: datetime) ->
 
 
 class ForPayRep(NamedTuple):
-    """What `PayRep` needs in one look: the gateway's password hashes, and the purchase if there is one."""
+    """What `PayRep` needs in one look: the gateway's password hashes and settings, and the purchase if there is one."""
 
     rmz_hash: bytes
     old_rmz_hash: bytes | None
     old_rmz_until: datetime | None
+    stopped: bool
+    """Suspended or closed: what was sold is still answered for."""
+    source_is_allowed: bool
     purchase: Purchase | None
 
 
-async def for_pay_rep(db: Database, gateway_id: int, res: str) -> ForPayRep | None:
-    """The gateway, and its purchase `res` where it has one. None: no such gateway."""
+async def for_pay_rep(db: Database, gateway_id: int, res: str, source: str | None) -> ForPayRep | None:
+    """The gateway, and its purchase `res` where it has one, for a caller at `source` (None: ourselves). None: no such
+    gateway."""
     row = await db.one(
         f"""
-        select g.rmz_hash, g.old_rmz_hash, g.old_rmz_until, {_PURCHASE}
+        select g.rmz_hash, g.old_rmz_hash, g.old_rmz_until, g.suspended_at is not null or g.closed_at is not null,
+            g.sources = '{{}}' or %(source)s::inet is null or %(source)s::inet <<= any (g.sources), {_PURCHASE}
         from gateway g left join purchase p on p.gateway_id = g.id and p.res = %(res)s
         left join attempt a on a.id = p.attempt_id
         where g.id = %(gateway_id)s
         """,  # noqa: S608
-        {"gateway_id": gateway_id, "res": res},
+        {"gateway_id": gateway_id, "res": res, "source": source},
     )
     if row is None:
         return None
-    rmz_hash, old_rmz_hash, old_rmz_until, *columns = row
-    return ForPayRep(rmz_hash, old_rmz_hash, old_rmz_until, _purchase(tuple(columns)) if columns[0] else None)
+    rmz_hash, old_rmz_hash, old_rmz_until, stopped, allowed, *columns = row
+    purchase = _purchase(tuple(columns)) if columns[0] else None
+    return ForPayRep(rmz_hash, old_rmz_hash, old_rmz_until, stopped, allowed, purchase)
+
+
+async def note_old_rmz(db: Database, gateway_id: int, *, source: str | None, now: datetime) -> None:
+    """A caller used the old `Rmz`: its owner wants to know what has not been changed yet. Written once a minute."""
+    await db.one(
+        """
+        update gateway set old_rmz_used_at = %(now)s, old_rmz_used_from = coalesce(%(source)s, old_rmz_used_from)
+        where id = %(id)s and (old_rmz_used_at is null or old_rmz_used_at <= %(now)s - interval '1 minute')
+        """,
+        {"id": gateway_id, "source": source, "now": now},
+    )
 
 
 async def acknowledge(db: Database, purchase: Purchase, now: datetime) -> None:
