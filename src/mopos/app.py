@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from mopos.actions.services import Services
 from mopos.banks.sandbox import Sandbox, SandboxSettings
+from mopos.banks.wire import Transcript
 from mopos.base import log as logging
 from mopos.base.clock import Clock, system_clock
 from mopos.base.config import Settings
@@ -33,6 +34,7 @@ from mopos.edges.pay.views import Buyer, lang_of, response
 from mopos.edges.pay_rep import PayRep
 from mopos.edges.phone import routes as phone
 from mopos.edges.soap.asmx import Asmx, AsmxRequest, AsmxResponse
+from mopos.edges.transcripts import Transcripts
 from mopos.edges.web.assets import web_files
 from mopos.edges.web.front import WebFront
 from mopos.edges.web.routes import handlers
@@ -46,9 +48,13 @@ log = structlog.get_logger()
 
 
 def build_services(
-    settings: Settings, db: Database, clock: Clock = system_clock, reports: Database | None = None
+    settings: Settings,
+    db: Database,
+    clock: Clock = system_clock,
+    reports: Database | None = None,
+    on_call: Callable[[Transcript], None] | None = None,
 ) -> Services:
-    """The bank and everything else that actions need, around open databases."""
+    """The bank and everything else that actions need, around open databases. `on_call` is told each call to a bank."""
     bank = Sandbox(
         SandboxSettings(
             base_url=settings.sandbox_url,
@@ -57,7 +63,8 @@ def build_services(
             deadline_s=settings.bank_deadline_s,
             session=timedelta(seconds=settings.sandbox_session_s),
             verify_deadline=timedelta(seconds=settings.sandbox_give_back_s),
-        )
+        ),
+        on_call,
     )
     return Services(
         db=db, bank=bank, terminal_id=1, clock=clock, settings=settings, report_db=reports, sms=_sms(settings)
@@ -93,13 +100,14 @@ def create_app() -> ASGIApp:
     db = open_database(settings)
     refuse_when_behind(settings.database_url or "")
     reports = open_reports(settings)
-    services = build_services(settings, db, reports=reports)
+    transcripts = Transcripts(db, system_clock)
+    services = build_services(settings, db, reports=reports, on_call=transcripts.heard)
     callers = CallerAddress(settings.trusted_proxies)
     calls = CallLog(services)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with db, reports, calls.recorder:
+        async with db, reports, calls.recorder, transcripts.recorder:
             yield
 
     app = Litestar(

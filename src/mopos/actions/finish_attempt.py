@@ -102,7 +102,7 @@ def decide(services: Services, purchase: Purchase, event: Event, answer: Answer,
         next_check_at=_next_check_at(services, purchase, listed, now),
         attempt=_attempt_end(event, answer),
         late=listed.end is State.PAID and purchase.state in ENDED_UNPAID,
-        lines=_lines(purchase, listed),
+        lines=ledger_lines(purchase, listed),
         data=_facts(answer),
     )
 
@@ -164,7 +164,8 @@ def _attempt_end(event: Event, answer: Answer) -> AttemptEnd | None:
             return None
 
 
-def _lines(purchase: Purchase, listed: Move) -> list[LedgerLine]:
+def ledger_lines(purchase: Purchase, listed: Move) -> list[LedgerLine]:
+    """What a move of a purchase writes into the books."""
     if not listed.entry:
         return []
     owners = {"terminal": purchase.terminal_id, "gateway": purchase.gateway_id}

@@ -88,6 +88,14 @@ def _trace(found: Credentials) -> str:
     return hashlib.sha256(found.password_hash.encode()).hexdigest()[:16]
 
 
+async def present_credentials(services: Services, operator_id: int) -> Credentials:
+    """What an operator who is signed in is recognised by. Raises `Refused` (`operator_begin_again`)."""
+    found = await credentials.by_id(services.db, operator_id)
+    if found is None:
+        raise Refused(["operator_begin_again"])
+    return found
+
+
 async def check_code(services: Services, found: Credentials, code: str, ip: str) -> None:
     """A code of the operator's app; it works once. Raises `Refused` (`operator_code_wrong`)."""
     now = services.clock()

@@ -212,7 +212,7 @@ class Sandbox:
     async def _ask(self, path: str, order_number: str, payload: dict[str, Any]) -> _Answer | Silent:
         body = msgspec.json.encode(payload, order="sorted")
         signature = hmac.digest(self._key, f"{path}\n".encode() + body, "sha256").hex()
-        answer = await self._wire.post_json(path, body, _READER, {"X-Signature": signature})
+        answer = await self._wire.post_json(path, body, _READER, {"X-Signature": signature}, about=order_number)
         if isinstance(answer, Silent):
             return answer
         if answer.terminal != self._settings.terminal or answer.order != order_number:

@@ -44,6 +44,8 @@ class Transcript:
     duration_ms: float
     request: str
     answer: str
+    about: str = ""
+    """What the call was about, as who called named it: our order number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +113,10 @@ class Wire:
         reader: AnswerReader[T],
         headers: Mapping[str, str],
         statuses: Collection[int] = (200,),
+        about: str = "",
     ) -> T | Silent:
         """POST JSON. The answer is what `reader` read from an HTTP 200 (or another of `statuses`, for services that say
-        no with an HTTP 400); everything else is `Silent`."""
+        no with an HTTP 400); everything else is `Silent`. `about` goes into the transcript."""
         started = time.perf_counter()
         heard = await self._post(path, body, headers)
         answer: T | Silent
@@ -122,7 +125,7 @@ class Wire:
         else:
             answer = reader.read(heard.body) if heard.status in statuses else Silent(f"http_{heard.status}")
         if self._on_call is not None:
-            self._tell(self._on_call, path, body, heard, answer, time.perf_counter() - started)
+            self._tell(self._on_call, path, about, body, heard, answer, time.perf_counter() - started)
         return answer
 
     async def _post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Heard | Silent:
@@ -169,6 +172,7 @@ class Wire:
         self,
         on_call: Callable[[Transcript], None],
         path: str,
+        about: str,
         body: bytes,
         heard: Heard | Silent,
         answer: object,
@@ -183,5 +187,6 @@ class Wire:
                 duration_ms=round(seconds * 1000, 1),
                 request=self._redact(body),
                 answer=self._redact(heard.body) if isinstance(heard, Heard) else "",
+                about=about,
             )
         )

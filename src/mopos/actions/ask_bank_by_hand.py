@@ -1,0 +1,66 @@
+"""An operator presses "ask the bank": what does it say of a purchase now? What it says is recorded by the very moves
+that the worker's round makes; an operator decides nothing by asking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mopos.actions.finish_attempt import ask, at_bank, record_answer
+from mopos.actions.services import Services
+from mopos.banks.port import Confirmed, Declined, Pending, Silent, Unverified
+from mopos.domain.operators import store as operators
+from mopos.domain.operators.model import Operator
+from mopos.domain.payments import store
+from mopos.domain.payments.model import Purchase
+from mopos.domain.payments.states import ENDED_UNPAID, State
+
+Said = Confirmed | Unverified | Declined | Pending | Silent
+
+
+async def ask_bank_by_hand(services: Services, operator: Operator, purchase: Purchase) -> int:
+    """Ask, record, and tell the audit log. Returns the number of the log's row, which holds the answer.
+
+    Each call to the bank has its deadline; silence is an answer. Where the worker would confirm what it finds (the
+    bank waits for our `verify`), so does this; everywhere else the bank is only asked."""
+    said: Said
+    if _worker_would_ask(services, purchase):
+        said = await ask(services, at_bank(purchase))
+    else:
+        said = await services.bank.inquire(at_bank(purchase))
+    recorded = not isinstance(said, Unverified) and await record_answer(services, purchase, said, actor="operator")
+    after = await store.by_id(services.db, purchase.id)
+    data = _words(said) | {
+        "recorded": recorded,
+        "before": purchase.state,
+        "after": after.state if after else purchase.state,
+    }
+    return await operators.tell(
+        services.db, operator, "ask_bank", subject=purchase.number, reason="", data=data, now=services.clock()
+    )
+
+
+def _worker_would_ask(services: Services, purchase: Purchase) -> bool:
+    if purchase.state in (State.AT_BANK, State.VERIFYING, State.UNKNOWN):
+        return True
+    # As when a buyer comes back late: money that the bank still holds for us is taken, not dropped.
+    deadline = purchase.attempt_started_at + services.bank.facts.verify_deadline
+    return purchase.state in ENDED_UNPAID and purchase.bank_token is not None and services.clock() < deadline
+
+
+def _words(said: Said) -> dict[str, Any]:
+    match said:
+        case Confirmed():
+            return {
+                "answer": "confirmed",
+                "amount": int(said.amount),
+                "order": said.order_number,
+                "bank_ref": said.bank_ref,
+            }
+        case Unverified():
+            return {"answer": "unverified"}
+        case Declined():
+            return {"answer": "declined", "reason": said.reason, "code": said.code}
+        case Pending():
+            return {"answer": "pending"}
+        case Silent():
+            return {"answer": "silent", "why": said.why}
