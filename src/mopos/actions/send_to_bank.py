@@ -11,7 +11,7 @@ from mopos.base.ids import unguessable
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.states import Event, Move, State, move
-from mopos.domain.payments.store import AttemptEnd, AttemptOpening, Change
+from mopos.domain.payments.store import AttemptEnd, AttemptOpening, Change, TerminalOff
 
 
 class BankUnavailable(Exception):
@@ -43,17 +43,23 @@ async def send_to_bank(services: Services, purchase: Purchase, *, is_new: bool =
 
 async def _start_again(services: Services, purchase: Purchase) -> Purchase | None:
     now = services.clock()
-    return await store.start_attempt(
-        services.db,
-        purchase,
-        ref=unguessable(),
-        terminal_id=services.terminal_id,
-        now=now,
-        next_check_at=purchase.expires_at,
-    )
+    try:
+        return await store.start_attempt(
+            services.db,
+            purchase,
+            ref=unguessable(),
+            terminal_id=services.terminal_id,
+            now=now,
+            next_check_at=purchase.expires_at,
+        )
+    except TerminalOff:
+        raise BankUnavailable(purchase) from None
 
 
 async def _open(services: Services, purchase: Purchase) -> Redirect | None:
+    if purchase.terminal_off:
+        await store.record(services.db, purchase, _not_opened(services, purchase, Silent("terminal_off")))
+        raise BankUnavailable(purchase)
     order = Order(
         number=purchase.order_number,
         amount=purchase.amount,

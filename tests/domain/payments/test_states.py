@@ -15,6 +15,9 @@ from mopos.domain.payments.states import (
 )
 
 
+CORRECTIONS = {Event.CORRECTED_PAID, Event.CORRECTED_UNPAID}
+
+
 def test_each_start_and_event_has_one_end():
     assert len(BY_START_AND_EVENT) == len(MOVES)
 
@@ -28,14 +31,15 @@ def test_every_state_with_every_event(start, event):
     if found is None:
         return
     # Money moves into PAID and nowhere else, and always with its entry.
-    assert (found.end is State.PAID) == (found.entry == "purchase_paid") == (event is Event.BANK_CONFIRMED)
+    pays = event in (Event.BANK_CONFIRMED, Event.CORRECTED_PAID)
+    assert (found.end is State.PAID) == (found.entry == "purchase_paid") == pays
 
 
 def test_paid_never_goes_back():
     assert [row for row in MOVES if row.start is State.PAID] == []
 
 
-def test_unknown_ends_only_by_what_the_bank_says():
+def test_unknown_ends_by_what_the_bank_says_or_by_two_operators():
     events = {row.event for row in MOVES if row.start is State.UNKNOWN}
     assert events == {
         Event.BANK_CONFIRMED,
@@ -44,7 +48,16 @@ def test_unknown_ends_only_by_what_the_bank_says():
         Event.BANK_DIFFERS,
         Event.EXPIRED,
         Event.STILL_OPEN,
+        *CORRECTIONS,
     }
+
+
+def test_operators_correct_only_what_the_bank_has_not_said():
+    corrections = [row for row in MOVES if row.event in CORRECTIONS]
+    assert {row.start for row in corrections} == {State.UNKNOWN, State.CONFLICTED}
+    assert {row.end for row in corrections} == {State.PAID, State.DECLINED}
+    assert {row.who for row in corrections} == {"operator"}
+    assert {row.event for row in MOVES if row.who == "operator"} == CORRECTIONS
 
 
 def test_a_new_attempt_begins_only_where_nothing_was_taken():

@@ -102,6 +102,8 @@ class Purchase:
     """What buyers know the shop as; empty: the gateway's own name."""
     brand_colour: str = ""
     brand_logo_hash: str = ""
+    terminal_off: bool = False
+    """Told of a purchase that was registered just now: operators have switched its terminal off."""
 
     @property
     def number(self) -> str:

@@ -109,7 +109,8 @@ async def register(
             insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
             select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s, %(data)s::jsonb from p
         )
-        select g.refusal, p.id, p.attempt_id, g.name, g.brand_name, g.brand_colour, g.brand_logo_hash
+        select g.refusal, p.id, p.attempt_id, g.name, g.brand_name, g.brand_colour, g.brand_logo_hash,
+            exists (select from terminal where id = %(terminal_id)s and disabled_at is not null)
         from g left join p on true
         """,
         {
@@ -134,7 +135,7 @@ async def register(
     )
     if row is None:
         return None
-    refusal, purchase_id, attempt_id, name, brand_name, brand_colour, brand_logo_hash = row
+    refusal, purchase_id, attempt_id, name, brand_name, brand_colour, brand_logo_hash, terminal_off = row
     if purchase_id is None:
         return Registered(None, refusal)
     purchase = Purchase(
@@ -172,6 +173,7 @@ async def register(
         brand_name=brand_name,
         brand_colour=brand_colour,
         brand_logo_hash=brand_logo_hash,
+        terminal_off=terminal_off,
     )
     return Registered(purchase, refusal)
 
@@ -353,16 +355,22 @@ _BOOKED = """,
 """
 
 
+class TerminalOff(Exception):
+    """Operators have switched the terminal off: no attempt begins there. Nothing was written."""
+
+
 async def start_attempt(
     db: Database, purchase: Purchase, *, ref: str, terminal_id: int, now: datetime, next_check_at: datetime
 ) -> Purchase | None:
     """A new attempt, the purchase back to REGISTERED. An attempt that was opened but never shown to the buyer makes
-    room for it. None: somebody was faster."""
+    room for it. None: somebody was faster. Raises `TerminalOff`."""
     row = await db.one(
         """
-        with locked as (
+        with terminal_off as (select from terminal where id = %(terminal_id)s and disabled_at is not null),
+        locked as (
             select id from purchase
             where id = %(id)s and version = %(version)s and state = %(from_state)s
+                and not exists (select from terminal_off)
             for update
         ),
         closed as (
@@ -390,6 +398,7 @@ async def start_attempt(
             select id, version, attempt_id, 'tried_again', %(from_state)s, 'REGISTERED', 'buyer', %(now)s from moved
         )
         select version, attempt_id from moved
+        union all select null, null from terminal_off
         """,
         {
             "id": purchase.id,
@@ -406,6 +415,8 @@ async def start_attempt(
         return None
     # As this statement left it: read again, it could already be a rival's newer attempt.
     version, attempt_id = row
+    if version is None:
+        raise TerminalOff
     return replace(
         purchase,
         state=State.REGISTERED,
