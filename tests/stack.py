@@ -224,6 +224,7 @@ def running(dsn: str, folder: Path, **environment: str) -> Iterator[Stack]:
         "MOPOS_SECRET_KEY": KEY,
         "MOPOS_PUBLIC_URL": gateway,
         "MOPOS_SANDBOX_URL": bank,
+        "MOPOS_DATA_DIR": str(folder / "data"),
         **QUICK,
         **environment,
     }

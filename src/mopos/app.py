@@ -38,8 +38,10 @@ from mopos.edges.transcripts import Transcripts
 from mopos.edges.web.assets import web_files
 from mopos.edges.web.front import WebFront
 from mopos.edges.web.routes import handlers
+from mopos.outside.inquiry import IbanInquiry
 from mopos.outside.kavenegar import Kavenegar
 from mopos.outside.sms import Sms
+from mopos.outside.zibal_inquiry import ZibalInquiry
 
 # Few people look at lists at once, and none of them may take the connections that payments need.
 _REPORT_POOL = 4
@@ -67,7 +69,14 @@ def build_services(
         on_call,
     )
     return Services(
-        db=db, bank=bank, terminal_id=1, clock=clock, settings=settings, report_db=reports, sms=_sms(settings)
+        db=db,
+        bank=bank,
+        terminal_id=1,
+        clock=clock,
+        settings=settings,
+        report_db=reports,
+        sms=_sms(settings),
+        inquiry=_inquiry(settings),
     )
 
 
@@ -76,6 +85,12 @@ def _sms(settings: Settings) -> Sms | None:
         return None
     key = Secret(settings.sms_key.get_secret_value())
     return Kavenegar(settings.sms_url, key, sender=settings.sms_sender, deadline_s=settings.bank_deadline_s)
+
+
+def _inquiry(settings: Settings) -> IbanInquiry | None:
+    if settings.inquiry_url is None:
+        return None
+    return ZibalInquiry(settings.inquiry_url, Secret(settings.inquiry_key.get_secret_value()))
 
 
 def open_database(settings: Settings) -> Database:

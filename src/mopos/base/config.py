@@ -31,7 +31,9 @@ class Settings(BaseSettings):
         description="A PostgreSQL server (15 or newer), as a libpq address. Without it: an embedded one.",
     )
     data_dir: Path = Field(
-        default_factory=default_data_dir, description="Folder of the embedded PostgreSQL. Not used with a server."
+        default_factory=default_data_dir,
+        description="Folder of what is kept in files: uploaded documents, and the embedded PostgreSQL where there is "
+        "no server.",
     )
     pg_bindir: Path | None = Field(
         None, description="Folder with `initdb` and `postgres` to use for the embedded server instead of the package's."

@@ -14,6 +14,8 @@ from mopos.base.errors import Refused
 BODY_BYTES_MAX = 64 * 1024
 # A phone on a bad line sends 64 kB in a few seconds; who needs longer only wants to hold a connection.
 BODY_DEADLINE_S = 15.0
+# Where files are sent, a larger body gets the time that a slow upload (half a megabit) takes.
+_BYTES_PER_S_MIN = 64 * 1024
 # The guide has six; frameworks add a handful (__VIEWSTATE and the like). More is an attack on our memory.
 FIELDS_MAX = 100
 
@@ -35,7 +37,7 @@ async def read_body(receive: Receive, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
+        async with asyncio.timeout(BODY_DEADLINE_S + max(0, bytes_max - BODY_BYTES_MAX) / _BYTES_PER_S_MIN):
             while True:
                 message = await receive()
                 if message["type"] != "http.request":

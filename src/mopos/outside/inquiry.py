@@ -8,10 +8,12 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose an IBAN is, in the bank's words; `matches`: whether it belongs to the national id that was asked about."""
+    """Whose an IBAN is, in the bank's words; `matches`: whether it belongs to the national id that was asked about.
+    None: the service cannot tell, a person compares the name."""
 
     name: str
-    matches: bool
+    """Empty: there is an owner, and no name was told."""
+    matches: bool | None
 
 
 @dataclass(frozen=True, slots=True)

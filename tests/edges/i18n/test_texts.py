@@ -83,6 +83,9 @@ def test_both_languages_say_something_in_their_own_letters(key: str) -> None:
 
 @pytest.mark.parametrize("key", sorted(FA))
 def test_no_bound_is_left_unfilled(key: str) -> None:
+    if key.startswith("act."):  # filled from the row of the activity log
+        assert set(re.findall(r"\{\w+\}", FA[key])) == set(re.findall(r"\{\w+\}", EN[key]))
+        return
     left = set(re.findall(r"\{\w+\}", FA[key] + EN[key]))
     assert left <= ({"{seconds}"} if key in ("label.leaving", "label.refreshing") else set())
 

@@ -50,12 +50,12 @@ _OLDER = f"""
     select {_COLUMNS} from activity a left join person p on p.id = a.person_id
     where a.account_id = %(account_id)s and (%(before_id)s::bigint is null or a.id < %(before_id)s)
     order by a.id desc limit %(limit)s
-"""
+"""  # noqa: S608
 _NEWER = f"""
     select {_COLUMNS} from activity a left join person p on p.id = a.person_id
     where a.account_id = %(account_id)s and a.id > %(after_id)s
     order by a.id limit %(limit)s
-"""
+"""  # noqa: S608
 
 
 async def page(

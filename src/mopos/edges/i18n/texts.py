@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mopos.banks.port import Decline
 from mopos.base.errors import PAYREP_ERRORS
+from mopos.domain.accounts import profile
 from mopos.domain.payments.model import (
     AMNT_RIAL_MAX,
     AMNT_RIAL_MIN,
@@ -29,6 +30,8 @@ _BOUNDS: dict[str, int] = {
     "nam_max": NAM_LENGTH_MAX,
     "dsc_max": DSC_LENGTH_MAX,
     "redirect_max": REDIRECT_LENGTH_MAX,
+    "account_name_max": profile.NAME_LENGTH_MAX,
+    "account_address_max": profile.ADDRESS_LENGTH_MAX,
 }
 
 _TABLE: dict[str, tuple[str, str]] = {

@@ -22,7 +22,7 @@ from mopos.domain.accounts.model import Allow
 from mopos.domain.operators import store as operators
 from mopos.domain.operators.model import Duty
 from mopos.domain.people import sessions
-from mopos.edges.form import FIELDS_MAX, read_body
+from mopos.edges.form import BODY_BYTES_MAX, FIELDS_MAX, read_body
 from mopos.edges.http import CallerAddress
 from mopos.edges.i18n import choose
 from mopos.edges.web import render
@@ -95,7 +95,8 @@ class WebFront:
         if token:
             ask.maybe_session = await sessions.find(self._services.db, token_hash(token), ask.now)
         if row.method == "POST":
-            await _read(ask, row.bytes_max)
+            # A large body is read from nobody who is not signed in: it holds memory and a connection.
+            await _read(ask, row.bytes_max if ask.maybe_session else BODY_BYTES_MAX)
             if not self._is_ours(ask):
                 return render.error(ask, "form_expired")
         if isinstance(row.needs, Duty) or row.needs is Door.CONSOLE_OPEN:

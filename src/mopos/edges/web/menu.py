@@ -28,6 +28,7 @@ _PANEL: tuple[tuple[str, str, Allow], ...] = (
     ("menu.integration", "/integration", Allow.INTEGRATE),
     ("menu.profile", "/profile", Allow.APPLY),
     ("menu.members", "/members", Allow.MANAGE_MEMBERS),
+    ("menu.notifications", "/notifications", Allow.MANAGE_MEMBERS),
     ("menu.settings", "/settings", Allow.SET_GATEWAY),
     ("menu.activity", "/activity", Allow.SEE_ACTIVITY),
 )

@@ -1,0 +1,23 @@
+"""Texts of the SMS about members and the bank account. Persian, as the members' phones are; no secret and no link."""
+
+from __future__ import annotations
+
+NOTICES: dict[str, str] = {
+    "invitation": "موپوز: به حساب «{account}» دعوت شده‌اید. برای پاسخ، با همین شماره وارد موپوز شوید.",
+    "member_joined": "موپوز: {mobile} عضو حساب «{account}» شد.",
+    "member_role_changed": "موپوز: نقش {mobile} در حساب «{account}» تغییر کرد.",
+    "member_removed": "موپوز: عضویت {mobile} در حساب «{account}» پایان یافت.",
+    "member_left": "موپوز: {mobile} از حساب «{account}» بیرون رفت.",
+    "account_handed_over": "موپوز: مالکیت حساب «{account}» به {mobile} سپرده شد. "
+    "اگر کار شما نبود، با پشتیبانی تماس بگیرید.",
+    "iban_changed": "موپوز: شبای حساب «{account}» تغییر کرد. اگر کار شما نبود، بی‌درنگ با پشتیبانی تماس بگیرید.",
+}
+
+# A name is up to 100 characters long, a message is paid for in parts of 70.
+_NAME_LENGTH_MAX = 30
+
+
+def notice(template: str, *, account: str, mobile: str = "") -> str:
+    """The text of a message."""
+    name = account if len(account) <= _NAME_LENGTH_MAX else account[: _NAME_LENGTH_MAX - 1] + "…"
+    return NOTICES[template].format(account=name or "بی‌نام", mobile=mobile)
