@@ -21,9 +21,12 @@ import asyncio
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Request, Response, post
+from litestar import Request, Response, post
 
-KEY = "inquiry-sim-key"
+from mopos.base.secret import Secret
+
+# `MOPOS_INQUIRY_URL` is the simulators' address with this behind it.
+PREFIX = "/inquiry"
 # Longer than our deadline, and not so long that stopping the simulator takes a minute.
 SLOW_S = 12.0
 
@@ -37,49 +40,42 @@ class _Asked(msgspec.Struct):
     iban: str = msgspec.field(default="", name="IBAN")
 
 
-@post("/v1/facility/ibanInquiry", status_code=200)
-async def iban_inquiry(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Who holds an account."""
-    ending = await _ending(request)
-    return await _refusal(request, ending) or _say(
-        1, {"name": _HOLDERS.get(ending, PERSON), "bankName": "", "isTransferable": True}
-    )
+def routes(key: Secret, slow_s: float = SLOW_S) -> list[Any]:
+    """The service, to be served beside other simulators under `PREFIX`. `slow_s`: how long the slow answer takes."""
 
+    @post(f"{PREFIX}/v1/facility/ibanInquiry", status_code=200)
+    async def iban_inquiry(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Who holds an account."""
+        ending = await _ending(request)
+        name = _HOLDERS.get(ending, PERSON)
+        return await _refusal(request, key, ending, slow_s) or _say(1, {"name": name, "bankName": ""})
 
-@post("/v1/facility/checkIbanWithNationalCode", status_code=200)
-async def check_iban(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Whether an account belongs to a national id."""
-    ending = await _ending(request)
-    return await _refusal(request, ending) or _say(1, {"matched": ending not in _HOLDERS})
+    @post(f"{PREFIX}/v1/facility/checkIbanWithNationalCode", status_code=200)
+    async def check_iban(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """Whether an account belongs to a national id."""
+        ending = await _ending(request)
+        return await _refusal(request, key, ending, slow_s) or _say(1, {"matched": ending not in _HOLDERS})
 
+    @post(f"{PREFIX}/v1/facility/companyInquiry", status_code=200)
+    async def company_inquiry(request: Request[Any, Any, Any]) -> Response[bytes]:
+        """What the register calls a company."""
+        return await _refusal(request, key, "", slow_s) or _say(1, {"companyTitle": COMPANY})
 
-@post("/v1/facility/companyInquiry", status_code=200)
-async def company_inquiry(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """What the register calls a company."""
-    return await _refusal(request, "") or _say(1, {"companyTitle": COMPANY})
-
-
-HANDLERS: list[Any] = [iban_inquiry, check_iban, company_inquiry]
-"""To be served beside other simulators."""
-
-
-def create_app() -> Litestar:
-    """The service alone."""
-    return Litestar(route_handlers=HANDLERS, openapi_config=None, logging_config=None)
+    return [iban_inquiry, check_iban, company_inquiry]
 
 
 async def _ending(request: Request[Any, Any, Any]) -> str:
     return msgspec.json.decode(await request.body(), type=_Asked).iban[-2:]
 
 
-async def _refusal(request: Request[Any, Any, Any], ending: str) -> Response[bytes] | None:
-    if request.headers.get("authorization") != f"Bearer {KEY}":
+async def _refusal(request: Request[Any, Any, Any], key: Secret, ending: str, slow_s: float) -> Response[bytes] | None:
+    if request.headers.get("authorization") != f"Bearer {key.reveal()}":
         return _say(_WRONG_KEY, None, status=401)
     match ending:
         case "03":
             return _say(_NOT_FOUND, None, status=400)
         case "04":
-            await asyncio.sleep(SLOW_S)
+            await asyncio.sleep(slow_s)
         case "05":
             return Response(b'{"result": "yes', media_type="application/json")
         case "06":

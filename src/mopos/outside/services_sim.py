@@ -14,7 +14,7 @@ from litestar import Litestar, Response, get
 from mopos.base.clock import Clock, system_clock
 from mopos.base.config import Settings
 from mopos.base.secret import Secret
-from mopos.outside import kavenegar_sim
+from mopos.outside import iban_inquiry_sim, kavenegar_sim
 
 # The simulators' keys where the settings name none.
 DEFAULT_KEY = "services-sim-key"
@@ -26,6 +26,7 @@ def _all_routes(settings: Settings, clock: Clock) -> list[Any]:
     """THE mount point: each simulator adds its line. Addresses must not meet (`/`, `/outbox` and `/v1/` are taken)."""
     return [
         *kavenegar_sim.routes(Secret(settings.sms_key.get_secret_value() or DEFAULT_KEY), clock),
+        *iban_inquiry_sim.routes(Secret(settings.inquiry_key.get_secret_value() or DEFAULT_KEY)),
     ]
 
 
