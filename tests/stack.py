@@ -21,6 +21,7 @@ from mopos.banks.sandbox_buyer import Form, NoForm, pay_at_sandbox, read_form
 from mopos.edges.demo.check import free_ports
 
 KEY = "canary-secret-key-0123456789abcdef0123456789"
+SMS_KEY = "canary-sms-key-0123456789"
 # Short enough that a test need not wait, long enough for a slow machine.
 QUICK = {
     "MOPOS_BANK_DEADLINE_S": "2",
@@ -38,6 +39,8 @@ class Stack:
     gateway: str
     bank: str
     environment: dict[str, str]
+    services: str = ""
+    """Where the simulators of SMS and inquiries listen, if they run."""
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str) -> None:
@@ -58,6 +61,15 @@ class Stack:
         book = self.folder / "bank-book.jsonl"
         self.start("bank", "bank-sim", f"--port={self.bank.rpartition(':')[2]}", f"--book={book}")
         wait_for(f"{self.bank}/healthz")
+
+    def start_services(self) -> None:
+        self.start("services", "services-sim", f"--port={self.services.rpartition(':')[2]}")
+        wait_for(f"{self.services}/healthz")
+
+    def texts_to(self, mobile: str) -> list[str]:
+        """What was sent to a phone, newest first."""
+        sent = httpx2.get(f"{self.services}/outbox", params={"mobile": mobile}, trust_env=False).json()
+        return [message["text"] for message in sent]
 
     def kill(self, name: str) -> None:
         process = self.processes.pop(name)
@@ -216,9 +228,19 @@ def browser(**options) -> httpx2.AsyncClient:
 
 
 @contextmanager
-def running(dsn: str, folder: Path, **environment: str) -> Iterator[Stack]:
-    """A stack, started and stopped. Each process must end cleanly, without a traceback in its log."""
-    gateway, bank, _ = (f"http://127.0.0.1:{port}" for port in free_ports())
+def running(
+    dsn: str, folder: Path, *, host: str = "127.0.0.1", with_services: bool = False, **environment: str
+) -> Iterator[Stack]:
+    """A stack, started and stopped. Each process must end cleanly, without a traceback in its log. `host`: the
+    gateway's name (passkeys need `localhost`). `with_services`: the simulators of SMS and inquiries beside it."""
+    ports = free_ports()
+    gateway, bank, services = f"http://{host}:{ports[0]}", *(f"http://127.0.0.1:{port}" for port in ports[1:3])
+    beside = {
+        "MOPOS_SMS_URL": services,
+        "MOPOS_SMS_KEY": SMS_KEY,
+        "MOPOS_INQUIRY_URL": services,
+        "MOPOS_OTP_PER_ADDRESS_MAX": "1000",
+    }
     names = {
         "MOPOS_DATABASE_URL": dsn,
         "MOPOS_SECRET_KEY": KEY,
@@ -226,10 +248,13 @@ def running(dsn: str, folder: Path, **environment: str) -> Iterator[Stack]:
         "MOPOS_SANDBOX_URL": bank,
         "MOPOS_DATA_DIR": str(folder / "data"),
         **QUICK,
+        **(beside if with_services else {}),
         **environment,
     }
-    stack = Stack(dsn, folder, gateway, bank, os.environ | names)
+    stack = Stack(dsn, folder, gateway, bank, os.environ | names, services if with_services else "")
     try:
+        if with_services:
+            stack.start_services()
         stack.start_bank()
         stack.start_gateway()
         stack.start_worker()

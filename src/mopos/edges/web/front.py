@@ -164,8 +164,15 @@ def sign_out_cookie(ask: Ask) -> None:
 
 def _to(path: str, ask: Ask) -> Response[Any]:
     # A form's own address cannot be opened again: its reader starts from the page that he was on.
-    wanted = ask.here() if ask.request.method == "GET" else ""
+    wanted = ask.here() if ask.request.method == "GET" else _page_before(ask)
     return Redirect(f"{path}?next={quote(wanted, safe='')}" if wanted else path, status_code=303)
+
+
+def _page_before(ask: Ask) -> str:
+    """The path of our page from which a form was sent, as the browser tells it; empty when it does not."""
+    origin = ask.services.settings.public_url
+    referer = ask.request.headers.get("referer", "")
+    return referer.removeprefix(origin) if referer.startswith(f"{origin}/") else ""
 
 
 def safe_next(ask: Ask, default: str) -> str:
