@@ -24,6 +24,8 @@ comment on column gateway.sources is 'Networks from which PayRep may be called; 
 comment on column gateway.brand_logo_hash is 'Names the logo in its address, so that pages need not read it.';
 comment on column gateway.rmz_shown_at is 'Null: approved, but the owner has not fetched the Rmz yet.';
 comment on column gateway.warned_at is 'When its merchant was last told of forms whose amount looked changed.';
+-- Gateways of the command line had theirs printed.
+update gateway set rmz_shown_at = created_at;
 create index gateway_account on gateway (account_id);
 
 create table application (

@@ -27,6 +27,7 @@ from mopos.edges.pay.assets import GO, ICON, STYLE, static_files
 __all__ = [
     "BACK_AFTER_S",
     "LOOK_AGAIN_AFTER_S",
+    "Look",
     "Page",
     "PurchaseView",
     "already_paid_page",
@@ -61,6 +62,13 @@ class Page:
     headers: Headers
 
 
+class Look(NamedTuple):
+    """A shop's look: addresses of its stylesheet and its logo, each empty when there is none."""
+
+    style: str
+    logo: str
+
+
 @dataclass(frozen=True, slots=True)
 class PurchaseView:
     """What a purchase's page may show."""
@@ -88,6 +96,8 @@ class PurchaseView:
     """`RedirectURL` with `Res` added, in ASCII."""
     try_again_path: str | None
     """Where to POST in order to be sent to the bank (again); None when there is nothing to try."""
+    look: Look | None = None
+    """The shop's own; None: MoPos's."""
 
 
 class Row(NamedTuple):
@@ -143,6 +153,7 @@ _ENDED = frozenset({State.PAID, State.DECLINED, State.CANCELLED, State.EXPIRED})
 # Which words a buyer reads above the list of problems (`texts.py`, kind `buyer`). Others: `again` or `form`.
 _BUYERS_WORDS = {
     "gateway_suspended": "suspended",
+    "gateway_closed": "suspended",
     "res_used": "used",
     "res_paid": "used",
     "page_not_found": "lost",
@@ -156,7 +167,7 @@ def purchase_page(view: PurchaseView, lang: Lang, *, stay: bool) -> Page:
     refresh, moving = ((), None) if stay else _movement(view, lang, actions)
     reason = t[f"decline.{view.decline}"] if view.state is State.DECLINED and view.decline else ""
     html = _RECEIPT.render(
-        **_frame(lang, t[f"state.{view.state}.title"], _address(view, lang.other, stay)),
+        **_frame(lang, t[f"state.{view.state}.title"], _address(view, lang.other, stay), view),
         tone=_TONES[view.state],
         sentence=t[f"state.{view.state}.sentence"],
         reason=reason,
@@ -179,7 +190,7 @@ def already_paid_page(view: PurchaseView, lang: Lang) -> Page:
         rows.append(Row(f"{t['label.paid_at']} ({t['label.tehran']})", date_time(view.paid_at, lang)))
     rows.append(Row(t["label.number"], view.number, code=True))
     html = _RECEIPT.render(
-        **_frame(lang, t["already_paid.title"]),
+        **_frame(lang, t["already_paid.title"], None, view),
         tone="good",
         sentence=t["already_paid.sentence"],
         reason="",
@@ -201,7 +212,7 @@ def bank_unavailable_page(view: PurchaseView, lang: Lang) -> Page:
     if view.try_again_path:
         actions.insert(0, Action(t["action.try_again"], f"{view.try_again_path}?lang={lang}", post=True))
     html = _RECEIPT.render(
-        **_frame(lang, t["bank_unavailable.title"], _address(view, lang.other, stay=False)),
+        **_frame(lang, t["bank_unavailable.title"], _address(view, lang.other, stay=False), view),
         tone="bad",
         sentence=t["bank_unavailable.sentence"],
         reason="",
@@ -220,7 +231,7 @@ def to_bank_page(redirect: Redirect, view: PurchaseView, lang: Lang) -> Page:
     """The form that takes the buyer to a bank that wants a POST: sent by itself, or by its button without scripts."""
     t = TEXTS[lang]
     html = _TO_BANK.render(
-        **_frame(lang, t["to_bank.title"], _address(view, lang.other, stay=False)),
+        **_frame(lang, t["to_bank.title"], _address(view, lang.other, stay=False), view),
         url=redirect.url,
         fields=redirect.fields,
         go=GO.path,
@@ -273,10 +284,11 @@ def home_page(lang: Lang, public_url: str) -> Page:
     return _page(200, html)
 
 
-def _frame(lang: Lang, title: str, switch: str | None = None) -> dict[str, Any]:
+def _frame(lang: Lang, title: str, switch: str | None = None, view: PurchaseView | None = None) -> dict[str, Any]:
     """What the layout needs. `switch`: the address of the same page in the other language, where there is one: a page
     that answers a POST has none and carries its main words in both languages instead."""
-    return {"lang": lang, "t": TEXTS[lang], "title": title, "switch": switch}
+    look, merchant = (view.look, view.merchant) if view else (None, "")
+    return {"lang": lang, "t": TEXTS[lang], "title": title, "switch": switch, "look": look, "merchant": merchant}
 
 
 def _address(view: PurchaseView, lang: Lang, stay: bool) -> str:

@@ -21,12 +21,13 @@ from mopos.base.errors import Refused
 from mopos.base.ids import looks_unguessable
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop
+from mopos.edges.brand import logo_path, style_path
 from mopos.edges.call_log import CallLog
 from mopos.edges.form import FIELDS_MAX, read_body, read_form
 from mopos.edges.http import CallerAddress
 from mopos.edges.i18n import Lang, choose
 from mopos.edges.pay import pages
-from mopos.edges.pay.pages import Page, PurchaseView
+from mopos.edges.pay.pages import Look, Page, PurchaseView
 
 BuyerRequest = Request[Any, Any, AppState]
 
@@ -46,7 +47,7 @@ def view_of(services: Services, purchase: Purchase) -> PurchaseView:
     facts = services.bank.facts
     return PurchaseView(
         state=purchase.state,
-        merchant=purchase.gateway_name,
+        merchant=purchase.brand_name or purchase.gateway_name,
         amount=purchase.amount,
         number=purchase.number,
         res=purchase.res,
@@ -64,7 +65,13 @@ def view_of(services: Services, purchase: Purchase) -> PurchaseView:
         address=f"/pay/{purchase.token}",
         back_url=purchase.back_url,
         try_again_path=f"/pay/{purchase.token}" if purchase.may_try_again(services.clock()) else None,
+        look=_look(purchase) if purchase.brand_colour or purchase.brand_logo_hash else None,
     )
+
+
+def _look(purchase: Purchase) -> Look:
+    colour, logo = purchase.brand_colour, purchase.brand_logo_hash
+    return Look(style_path(colour) if colour else "", logo_path(purchase.gateway_id, logo) if logo else "")
 
 
 class Buyer:
