@@ -92,7 +92,7 @@ class Ask:
 
     def part(self, name: str) -> str:
         """A part of the path: `/panel/{account}/purchases/{purchase}`."""
-        return str(self.request.path_params[name])
+        return str(self.request.path_params[f"in_{name}"])
 
     def number(self, name: str) -> int:
         """A part of the path that is a number with a check digit, as the id. Raises `NotFound`."""

@@ -5,6 +5,7 @@ A row says who may come; nothing behind it asks again. `tests/edges/web/test_acc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -16,6 +17,9 @@ from mopos.domain.accounts.model import Allow
 from mopos.domain.operators.model import Duty
 from mopos.edges.form import BODY_BYTES_MAX
 from mopos.edges.web.ask import Ask
+
+# Litestar keeps some names for itself (`request`), so a part called `x` is `in_x` to it.
+PART = re.compile(r"\{(\w+)\}")
 
 Handler = Callable[[Ask], Awaitable[Response[Any]]]
 
@@ -52,7 +56,7 @@ def handlers(table: Sequence[Route], come_in: Callable[[Request[Any, Any, AppSta
 
 
 def _handler(row: Route, come_in: Callable[[Request[Any, Any, AppState], Route], Any]) -> Any:
-    @route(row.path.replace("}", ":str}"), http_method=[HttpMethod(row.method)], name=f"{row.method} {row.path}")
+    @route(PART.sub(r"{in_\1:str}", row.path), http_method=[HttpMethod(row.method)], name=f"{row.method} {row.path}")
     async def handle(request: Request[Any, Any, AppState]) -> Response[Any]:
         answer: Response[Any] = await come_in(request, row)
         return answer
