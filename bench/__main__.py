@@ -69,7 +69,7 @@ class Bench:
         self.folder = folder
         self.purchases = purchases
         self.concurrency = concurrency
-        self.port, self.bank_port, _ = free_ports()
+        self.port, self.bank_port, *_ = free_ports()
         gateway = f"http://127.0.0.1:{self.port}"
         self.settings = Settings(database_url=server.dsn, secret_key=SecretStr(KEY), public_url=gateway)
         self.environment = os.environ | {
@@ -192,7 +192,7 @@ class Bench:
     async def _bare(self, steps: tuple[str, ...], times: int, *, with_bank: bool) -> float:
         """CPU of the bare application for these steps of one purchase, in milliseconds."""
         requests = [self.driver.exchanges[step].request for step in steps]
-        port, bank_port, _ = free_ports()
+        port, bank_port, *_ = free_ports()
 
         async def purchase(client: Client, _: int) -> None:
             for request in requests:

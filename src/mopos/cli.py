@@ -261,10 +261,24 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65_000, help="First of four ports: gateway, bank, shop, SMS.")] = 8000,
 ) -> None:
     """Start everything on this machine to play with: gateway, worker, sandbox bank and a sample shop."""
+    from mopos.app import build_services  # noqa: PLC0415  # the composition root sees this module
     from mopos.edges.demo.check import check_demo  # noqa: PLC0415  # needed by this verb only
     from mopos.edges.demo.run import run_demo  # noqa: PLC0415  # needed by this verb only
 
-    raise typer.Exit(check_demo() if check else run_demo(host, port))
+    raise typer.Exit(check_demo() if check else run_demo(host, port, build_services))
+
+
+@app.command("demo-code")
+def demo_code(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the demo's operators, such as `admin`.")],
+) -> None:
+    """Print the code that a demo operator's authenticator app shows now."""
+    from mopos.edges.demo.people import code_of  # noqa: PLC0415  # needed by this verb only
+
+    code = code_of(_settings().data_dir / "demo", name, system_clock())
+    if code is None:
+        raise typer.BadParameter("the demo has no such operator; see what `mopos demo` prints", param_hint="NAME")
+    out.print(code)
 
 
 @app.command("reference", hidden=True)

@@ -21,7 +21,7 @@ from mopos.base.clock import system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
 from mopos.base.ids import unguessable
-from mopos.edges.demo.run import Demo, started
+from mopos.edges.demo.run import Demo, Ports, started
 
 AMOUNT_RIAL = 1_250_000
 _SOAP_NAMESPACE = "{http://tempuri.org/}"
@@ -60,13 +60,13 @@ def _own_folder() -> Iterator[str]:
         yield folder
 
 
-def free_ports() -> tuple[int, int, int]:
-    """Three ports on which nobody listens just now."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    gateway, bank, shop = (probe.getsockname()[1] for probe in probes)
+def free_ports() -> Ports:
+    """Four ports on which nobody listens just now."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
+    gateway, bank, shop, services = (probe.getsockname()[1] for probe in probes)
     for probe in probes:
         probe.close()
-    return gateway, bank, shop
+    return gateway, bank, shop, services
 
 
 async def _buy(demo: Demo) -> None:

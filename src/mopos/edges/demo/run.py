@@ -23,32 +23,44 @@ from mopos.base.db import Database
 from mopos.base.secret import Secret
 from mopos.db.migrate import migrate
 from mopos.edges.demo.parts import Parts, alone, refuse_taken
+from mopos.edges.demo.people import OWNER_MOBILE, Build, make_people
 from mopos.edges.running import ready
 
 _MERCHANT = "فروشگاه نمونه"
+
+# The demo's simulators and the gateway agree on it; it opens nothing else.
+SIMULATORS_KEY = "demo-key"
+
+Ports = tuple[int, int, int, int]
 
 out = Console(highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that runs: where its parts are, and the sample shop's credentials."""
+    """A demo that runs: where its parts are, the sample shop's credentials, the settings and folder of its data."""
 
     gateway: str
     bank: str
     shop: str
+    services: str
     id: str
     rmz: Secret
-    dsn: str
+    settings: Settings
+    folder: Path
+
+    @property
+    def dsn(self) -> str:
+        return self.settings.database_url or ""
 
 
-def run_demo(host: str, port: int) -> int:
+def run_demo(host: str, port: int, build: Build) -> int:
     """Start everything, say where to click, wait for Ctrl-C, stop everything. Returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        with started(host, (port, port + 1, port + 2)) as demo:
-            _say_where(demo)
+        with started(host, (port, port + 1, port + 2, port + 3)) as demo:
+            _say_where(demo, make_people(demo.settings, demo.folder, demo.id, build))
             while True:
                 time.sleep(3600)
     except KeyboardInterrupt:
@@ -57,12 +69,22 @@ def run_demo(host: str, port: int) -> int:
 
 
 @contextmanager
-def started(host: str, ports: tuple[int, int, int], **environment: str) -> Iterator[Demo]:
+def started(host: str, ports: Ports, **environment: str) -> Iterator[Demo]:
     """All parts of the demo, stopped in reverse order at the end. `environment` sets more `MOPOS_*`."""
-    gateway, bank, shop = (f"http://{host}:{port}" for port in ports)
+    # Browsers know passkeys for names only, not for addresses in digits.
+    name = "localhost" if host == "127.0.0.1" else host
+    gateway, bank, shop, services = (f"http://{name}:{port}" for port in ports)
     for port in ports:
         refuse_taken(host, port)
-    os.environ |= {"MOPOS_PUBLIC_URL": gateway, "MOPOS_SANDBOX_URL": bank, **environment}
+    os.environ |= {
+        "MOPOS_PUBLIC_URL": gateway,
+        "MOPOS_SANDBOX_URL": bank,
+        "MOPOS_SMS_URL": services,
+        "MOPOS_SMS_KEY": SIMULATORS_KEY,
+        "MOPOS_INQUIRY_URL": services,
+        "MOPOS_INQUIRY_KEY": SIMULATORS_KEY,
+        **environment,
+    }
     asked = Settings()
     folder = asked.data_dir / "demo"
     with ExitStack() as stack:
@@ -75,6 +97,7 @@ def started(host: str, ports: tuple[int, int, int], **environment: str) -> Itera
         stack.callback(parts.stop)
         for word, arguments, address in (
             ("sandbox bank", ["bank-sim", f"--port={ports[1]}", f"--book={folder / 'bank-book.jsonl'}"], bank),
+            ("SMS provider", ["services-sim", f"--port={ports[3]}"], services),
             ("gateway", ["serve", f"--port={ports[0]}"], gateway),
             ("worker", ["worker"], None),
             ("sample shop", ["demo-shop", f"--port={ports[2]}", f"--account={number}"], shop),
@@ -82,7 +105,7 @@ def started(host: str, ports: tuple[int, int, int], **environment: str) -> Itera
             out.print(f"starting the {word} ...")
             listen = [f"--host={host}"] if address else []
             parts.start([*arguments, *listen], address, {"MOPOS_DEMO_RMZ": rmz.reveal()})
-        yield Demo(gateway, bank, shop, number, rmz, settings.database_url or "")
+        yield Demo(gateway, bank, shop, services, number, rmz, settings, folder)
 
 
 def _account(settings: Settings, folder: Path) -> manage_account.Credentials:
@@ -102,7 +125,7 @@ def _account(settings: Settings, folder: Path) -> manage_account.Credentials:
     return made
 
 
-def _say_where(demo: Demo) -> None:
+def _say_where(demo: Demo, passwords: dict[str, str]) -> None:
     cards = Table(title="Test cards (any CVV2 and expiry; ask the bank's page for the dynamic password)")
     for heading in ("card", "what happens"):
         cards.add_column(heading)
@@ -114,4 +137,8 @@ def _say_where(demo: Demo) -> None:
     out.print(f"Its WSDL:        {demo.gateway}/WebServiceMoPos.asmx?WSDL")
     out.print(f"The bank's book: {demo.bank}/book")
     out.print(f"Demo account:    ID {demo.id}   Rmz {demo.rmz.reveal()}")
+    out.print(f"Merchant's side: {demo.gateway}/sign-in   mobile {OWNER_MOBILE}; codes by SMS: {demo.services}")
+    out.print(f"Console:         {demo.gateway}/console   codes: `mopos demo-code NAME`")
+    for name, password in passwords.items():
+        out.print(f"  {name:<8} password {password}")
     out.print("Ctrl-C stops everything.")
