@@ -6,13 +6,12 @@ import asyncio
 
 import structlog
 
-from mopos.actions.report_result import WRONG_ID_OR_RMZ, report_result
+from mopos.actions.report_result import WRONG_ID_OR_RMZ, Report, report_result
 from mopos.actions.services import Services
 from mopos.banks.port import Decline
 from mopos.base.clock import jalali
 from mopos.base.db import DatabaseUnavailable
 from mopos.base.secret import Secret
-from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.states import State
 from mopos.edges.call_log import CallLog
 from mopos.edges.i18n.texts import err_dsc
@@ -53,7 +52,7 @@ class PayRep:
         if report.err == WRONG_ID_OR_RMZ and self._wrong.too_many(call.source, call.id or ""):
             await self._slow_down()
             return _nothing(TOO_MANY_CALLS)
-        return answer_of(report.err, report.purchase)
+        return result_of(report)
 
     async def _slow_down(self) -> None:
         if self._slowed >= _SLOWED_MAX:
@@ -69,10 +68,11 @@ def _nothing(err: int) -> PayRepResult:
     return PayRepResult(None, None, 0, None, err, err_dsc(err), None, None, None)
 
 
-def answer_of(err: int, purchase: Purchase | None) -> PayRepResult:
-    """The guide's nine fields for an `Err`, of the purchase that the caller may know of."""
+def result_of(report: Report) -> PayRepResult:
+    """A report as the guide's nine fields."""
+    purchase = report.purchase
     if purchase is None:
-        return _nothing(err)
+        return _nothing(report.err)
     decline = Decline(purchase.decline) if purchase.state is State.DECLINED and purchase.decline else None
     return PayRepResult(
         Nam=purchase.nam,
@@ -80,9 +80,9 @@ def answer_of(err: int, purchase: Purchase | None) -> PayRepResult:
         Amnt=int(purchase.amount),
         # The time of the payment: there is none before it is paid.
         Dat=jalali(purchase.paid_at) if purchase.paid_at else None,
-        Err=err,
+        Err=report.err,
         # Empty when there is no error: a shop may take any text here for one.
-        ErrDsc=err_dsc(err, decline) if err else "",
+        ErrDsc=err_dsc(report.err, decline) if report.err else "",
         # Settlement comes with its own part of the books; until then nothing is settled.
         DatTasvie=None,
         NoTasvie=None,

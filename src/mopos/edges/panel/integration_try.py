@@ -17,7 +17,7 @@ from mopos.domain.accounts import checklist, gateways
 from mopos.domain.accounts.model import Allow
 from mopos.domain.payments.model import RES_LENGTH_MAX
 from mopos.edges.http import SOAP_PATH
-from mopos.edges.pay_rep import answer_of
+from mopos.edges.pay_rep import result_of
 from mopos.edges.soap.read import ACTION
 from mopos.edges.soap.result import PayRepResult
 from mopos.edges.soap.write import TEMPURI, Version, element, soap_result
@@ -62,9 +62,7 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
     values: dict[str, Any] = {}
     if res:
         report = await try_pay_rep(ask.services, found.id, res)
-        values = _shown(
-            ask, answer_of(report.err, report.purchase), with_check_digit(found.id), res, _VERSIONS[version]
-        )
+        values = _shown(ask, result_of(report), with_check_digit(found.id), res, _VERSIONS[version])
     return render.page(
         ask,
         "panel/integration_try.html",
