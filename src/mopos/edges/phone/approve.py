@@ -34,7 +34,7 @@ async def show(ask: Ask) -> Response[Any]:
 
 async def show_one(ask: Ask) -> Response[Any]:
     """One of them: where it is from, and three numbers."""
-    found = await requests.pending(ask.services.db, ask.person.mobile, ask.now, ask.id("request"))
+    found = await requests.pending(ask.services.db, ask.person.mobile, ask.now, ask.id("sign_in"))
     if not found:
         raise Refused(["request_over"])
     if ask.session.device_id is None:
@@ -48,13 +48,13 @@ async def answer(ask: Ask) -> Response[Any]:
     """The number that was chosen, or that it is somebody else."""
     typed = ask.form.get("number", "")
     number = int(typed) if len(typed) == 2 and typed.isascii() and typed.isdigit() else None
-    approved = await answer_request(ask.services, ask.session, ask.id("request"), number)
+    approved = await answer_request(ask.services, ask.session, ask.id("sign_in"), number)
     done = "approved" if approved else ("wrong_number" if number is not None else "not_me")
     return render.redirect(APPROVE, done=done)
 
 
 ROUTES: list[Route] = [
     Route("GET", "/app/approve", show, Door.PERSON),
-    Route("GET", "/app/approve/{request}", show_one, Door.PERSON, fresh=True),
-    Route("POST", "/app/approve/{request}", answer, Door.PERSON, fresh=True),
+    Route("GET", "/app/approve/{sign_in}", show_one, Door.PERSON, fresh=True),
+    Route("POST", "/app/approve/{sign_in}", answer, Door.PERSON, fresh=True),
 ]
