@@ -132,6 +132,7 @@ PROBLEMS: tuple[Problem, ...] = (
     Problem("reason_missing", "reason", 400),
     Problem("reason_too_long", "reason", 400),
     Problem("suspension_needs_two", "", 409),
+    Problem("sure_missing", "sure", 400),
     # What a gateway is set to.
     Problem("gateway_is_closed", "", 409),
     Problem("gateway_moved", "", 409),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 # RFC 1035, section 2.3.4.
@@ -87,5 +87,14 @@ def read_network(text: str) -> IPv4Network | IPv6Network | None:
 
 def plain_address(source: str) -> str:
     """An address as PostgreSQL compares it: an IPv4 caller on an IPv6 socket (`::ffff:192.0.2.7`) is the IPv4 one."""
-    mapped = getattr(ip_address(source), "ipv4_mapped", None)
-    return str(mapped or source)
+    address = ip_address(source) if ":" in source else None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped) if mapped else source
+
+
+def unicode_host(name: str) -> str:
+    """A domain as people read it: `xn--...` in its own letters. What cannot be read back stays as it is."""
+    try:
+        return name.encode("ascii").decode("idna")
+    except UnicodeError:
+        return name

@@ -23,7 +23,8 @@ async def create(db: Database, *, name: str, rmz_hash: bytes, now: datetime) -> 
     rows = await db.all(
         """
         with g as (
-            insert into gateway (name, rmz_hash, created_at) values (%(name)s, %(rmz_hash)s, %(now)s) returning id
+            insert into gateway (name, rmz_hash, created_at, rmz_shown_at)
+            values (%(name)s, %(rmz_hash)s, %(now)s, %(now)s) returning id
         ),
         payable as (insert into ledger_account (kind, owner) select 'merchant_payable', id from g)
         select id from g

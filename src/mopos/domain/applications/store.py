@@ -1,6 +1,6 @@
 """The SQL of applications. Every move is ONE statement: the application, its event, the account's activity, the SMS,
-what becomes of the gateway, and for an operator the audit log's row. Who loses a race changes nothing and gets False: the
-version in the `where` is the guard, the table `application_move` in PostgreSQL the second one.
+what becomes of the gateway, and for an operator the audit log's row. Who loses a race changes nothing and gets False:
+the version in the `where` is the guard, the table `application_move` in PostgreSQL the second one.
 """
 
 from __future__ import annotations
@@ -380,6 +380,44 @@ async def profile(db: Database, account_id: int) -> Profile:
     """What must be known of the account before a gateway is asked for."""
     row = await db.one("select name, national_id, iban from account where id = %(id)s", {"id": account_id})
     return Profile(*row) if row else Profile("", "", "")
+
+
+class AccountFacts(NamedTuple):
+    """What operators look at beside an application. `documents`: how many there are."""
+
+    id: int
+    kind: str
+    name: str
+    national_id: str
+    iban: str
+    iban_owner: str
+    iban_checked_at: datetime | None
+    iban_matches: bool | None
+    enamad: str
+    tax_code: str
+    address: str
+    created_at: datetime
+    owner_name: str
+    owner_mobile: str
+    documents: int
+    gateways: int
+
+
+async def account_facts(db: Database, account_id: int) -> AccountFacts | None:
+    """The account that asks."""
+    row = await db.one(
+        """
+        select c.id, c.kind, c.name, c.national_id, c.iban, c.iban_owner, c.iban_checked_at, c.iban_matches, c.enamad,
+            c.tax_code, c.address, c.created_at, coalesce(p.name, ''), coalesce(p.mobile, ''),
+            (select count(*) from document d where d.account_id = c.id and d.removed_at is null),
+            (select count(*) from gateway g where g.account_id = c.id)
+        from account c left join member m on m.account_id = c.id and m.role = 'owner'
+        left join person p on p.id = m.person_id
+        where c.id = %(id)s
+        """,
+        {"id": account_id},
+    )
+    return AccountFacts(*row) if row else None
 
 
 async def has_money_pending(db: Database, gateway_id: int) -> bool:

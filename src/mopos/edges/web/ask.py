@@ -12,6 +12,7 @@ from litestar import Request
 from litestar.datastructures import State as AppState
 
 from mopos.actions.services import Services
+from mopos.base.errors import Refused
 from mopos.base.ids import has_check_digit, without_check_digit
 from mopos.domain.accounts.model import Allow, Membership
 from mopos.domain.operators.model import Duty, Operator
@@ -107,6 +108,11 @@ class Ask:
         if not (text.isascii() and text.isdigit()) or len(text) > 18:
             raise NotFound
         return int(text)
+
+    def must_be_sure(self) -> None:
+        """For what cannot be undone: the box `sure` was ticked. Raises `Refused`."""
+        if not self.form.get("sure"):
+            raise Refused(["sure_missing"])
 
     def query(self, name: str, default: str = "") -> str:
         """A query parameter, without blanks around it."""
