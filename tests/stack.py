@@ -238,7 +238,8 @@ def running(
     beside = {
         "MOPOS_SMS_URL": services,
         "MOPOS_SMS_KEY": SMS_KEY,
-        "MOPOS_INQUIRY_URL": services,
+        "MOPOS_INQUIRY_URL": f"{services}/inquiry",
+        "MOPOS_INQUIRY_KEY": SMS_KEY,
         "MOPOS_OTP_PER_ADDRESS_MAX": "1000",
     }
     names = {

@@ -11,8 +11,11 @@ from mopos.domain.accounts.profile import Account, BankAccount, Kind, Profile
 # Whoever looks for the numbers of other people would change it again and again; who moves his account does it once.
 IBAN_CHANGES_MAX = 5
 IBAN_CHANGES_IN = timedelta(days=1)
-# Each question costs money at the service; who presses twice gets one answer.
-ASK_AGAIN_AFTER = timedelta(seconds=10)
+# Each question costs money at the service: who presses twice gets one answer. And who could ask all day about one
+# number with every national id would find out whose it is.
+ASK_AGAIN_AFTER = timedelta(seconds=30)
+ANSWERS_MAX = 10
+ANSWERS_IN = timedelta(days=1)
 
 
 class Asked(NamedTuple):
@@ -93,7 +96,8 @@ async def save_iban(
             where account_id = %(id)s and act = 'iban_changed' and at > %(now)s - %(changes_in)s
         ),
         changed as (
-            update account a set iban = %(iban)s, iban_checked_at = null, iban_matches = null, iban_owner = ''
+            update account a set iban = %(iban)s, iban_checked_at = null, iban_matches = null, iban_owner = '',
+                iban_asked_at = null
             from before b, recent r where a.id = b.id and b.iban <> %(iban)s and r.n < %(changes_max)s
             returning a.id
         ),
@@ -128,15 +132,26 @@ async def save_iban(
 
 
 async def claim_check(db: Database, account_id: int, now: datetime) -> Asked | None:
-    """Take it upon oneself to ask whose the bank account is. None: nothing to ask about, or somebody has just asked."""
+    """Take it upon oneself to ask whose the bank account is. None: nothing to ask about, or it was asked just now, or
+    too often today."""
     row = await db.one(
         """
         update account set iban_asked_at = %(now)s
         where id = %(id)s and iban <> '' and national_id <> ''
             and (iban_asked_at is null or iban_asked_at <= %(now)s - %(again_after)s)
+            and (
+                select count(*) from activity
+                where account_id = %(id)s and act = 'iban_checked' and at > %(now)s - %(answers_in)s
+            ) < %(answers_max)s
         returning iban, national_id
         """,
-        {"id": account_id, "now": now, "again_after": ASK_AGAIN_AFTER},
+        {
+            "id": account_id,
+            "now": now,
+            "again_after": ASK_AGAIN_AFTER,
+            "answers_in": ANSWERS_IN,
+            "answers_max": ANSWERS_MAX,
+        },
     )
     return Asked(*row) if row else None
 
