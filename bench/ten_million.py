@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bench.filling import fill
+from bench.filling import derive, fill
 from mopos.base import embedded
 from mopos.db.migrate import migrate
 
@@ -46,6 +46,7 @@ def make(server: str, name: str, purchases: int) -> str:
         connection.execute(f"create database {name}")
     migrate(dsn)
     fill(dsn, purchases, datetime.now(UTC))
+    derive(dsn, purchases)
     return dsn
 
 

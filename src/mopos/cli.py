@@ -134,15 +134,15 @@ def _worker_beside(wanted: bool) -> Iterator[None]:
 @app.command()
 def worker() -> None:
     """Run the worker: it asks banks about purchases whose answer is missing, and ends those that nobody finished."""
-    from mopos.app import build_services, open_database  # noqa: PLC0415  # the composition root sees this module
+    from mopos.app import build_services, open_database, open_reports  # noqa: PLC0415  # the composition root sees this
     from mopos.edges.transcripts import Transcripts  # noqa: PLC0415
     from mopos.edges.worker import run_worker  # noqa: PLC0415
 
     async def run(settings: Settings) -> None:
-        async with open_database(settings) as db:
+        async with open_database(settings) as db, open_reports(settings) as reports:
             transcripts = Transcripts(db, system_clock)
             async with transcripts.recorder:
-                services = build_services(settings, db, on_call=transcripts.heard)
+                services = build_services(settings, db, reports=reports, on_call=transcripts.heard)
                 await run_worker(settings.database_url or "", services)
 
     with _prepared() as settings:

@@ -172,10 +172,12 @@ TABLE: dict[str, tuple[str, str]] = {
     "dashboard.before_nothing": ("پیش از آن فروشی نبود.", "There were no sales to compare with."),
     "dashboard.by_hour": ("فروش امروز، ساعت‌به‌ساعت", "Today's sales by hour"),
     "dashboard.by_day": ("فروش سی روز گذشته", "Sales of the last thirty days"),
-    "dashboard.chart.desc": (
-        "هر ستون فروش یک بازه است. بیشترین فروش {top} در {at} بود و جمع همه {sum} است.",
-        "Each bar is the sales of one part. The most was {top} at {at}; all together come to {sum}.",
+    "dashboard.chart.what": (
+        "هر ستون فروش یک بازه است.",
+        "Each bar is the sales of one part of the time.",
     ),
+    "dashboard.chart.top": ("بیشترین فروش:", "The most was sold at"),
+    "dashboard.chart.sum": ("جمع:", "All together:"),
     "dashboard.chart.empty": ("در این بازه هنوز فروشی نیست.", "There are no sales in this time yet."),
     "dashboard.numbers": ("عددهای این نمودار", "The numbers of this chart"),
     "dashboard.hour": ("ساعت", "Hour"),
@@ -215,8 +217,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "purchases.text.hint": ("همهٔ واژه‌ها باید در آن باشد.", "All of the words must be in it."),
     "purchases.res": ("شمارهٔ سفارش (Res)", "Shop's order number (Res)"),
     "purchases.res.hint": (
-        "کامل؛ یا آغاز آن با ستاره در پایان، مانند R12*",
-        "In full; or its beginning with an asterisk, such as R12*",
+        "کامل؛ یا آغاز آن با ستاره در پایان، مانند ORD*",
+        "In full; or its beginning with an asterisk, such as ORD*",
     ),
     "purchases.number": ("شمارهٔ خرید", "Purchase number"),
     "purchases.ref": ("شمارهٔ مرجع بانک", "Bank reference"),
@@ -247,8 +249,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "purchases.none": ("خریدی با این ویژگی‌ها نیست.", "There is no purchase like this."),
     "purchases.none_yet": ("هنوز خریدی ثبت نشده است.", "No purchase has been registered yet."),
     "purchases.look_further": (
-        "تا اینجا {number} خرید بررسی شد و فهرست پر نشد. برای گشتن در خریدهای قدیمی‌تر ادامه دهید.",
-        "{number} purchases were looked at so far without filling the list. Go on to look through older ones.",
+        "هزاران خرید بررسی شد و این صفحه هنوز پر نشده است. برای گشتن در خریدهای قدیمی‌تر ادامه دهید، "
+        "یا با تاریخ جست‌وجو را کوتاه کنید.",
+        "Thousands of purchases were looked at, and this page is not full yet. Go on to look through older ones, or "
+        "name a date to make the search shorter.",
     ),
     "purchases.go_further": ("گشتن در قدیمی‌ترها", "Look further back"),
     "purchases.count": ("خرید", "purchases"),
