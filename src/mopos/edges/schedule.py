@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from mopos.actions.derive_reports import derive_reports
+from mopos.actions.export_purchases import export_purchases, forget_old_exports
 from mopos.actions.forget_old_sign_ins import forget_old_sign_ins
 from mopos.actions.send_messages import send_due_messages
 from mopos.actions.services import Services
 from mopos.domain.accounts import calls
+from mopos.edges.panel.sheets import new_sheet
 
 
 class Periodic(NamedTuple):
@@ -24,8 +26,14 @@ async def _forget_old_calls(services: Services) -> None:
     await calls.forget_old(services.db, services.clock())
 
 
+async def _export_purchases(services: Services) -> None:
+    await export_purchases(services, new_sheet)
+
+
 TASKS: tuple[Periodic, ...] = (
     Periodic("derive_reports", "* * * * * */3", derive_reports),
+    Periodic("export_purchases", "* * * * * */3", _export_purchases),
+    Periodic("forget_old_exports", "*/10 * * * *", forget_old_exports),
     Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),
     Periodic("send_messages", "* * * * * */2", send_due_messages),
     Periodic("forget_old_sign_ins", "23 * * * *", forget_old_sign_ins),

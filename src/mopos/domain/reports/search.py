@@ -87,6 +87,18 @@ async def page(
     return await search.page(db, before=before, after=after, limit=limit)
 
 
+async def oldest(db: Database, gateways: list[int]) -> int:
+    """The first purchase of some gateways; 0 when there is none."""
+    row = await db.one(
+        """
+        select coalesce(min(first.id), 0) from unnest(%(gateways)s::bigint[]) g
+        cross join lateral (select p.id from purchase p where p.gateway_id = g order by p.id limit 1) first
+        """,
+        {"gateways": gateways},
+    )
+    return int(row[0]) if row else 0
+
+
 class Search(NamedTuple):
     """A filter made ready: by which index its candidates are found, and the values of all conditions."""
 
@@ -103,9 +115,7 @@ class Search(NamedTuple):
         values["high"] = values["high"] if before is None else min(values["high"], before - 1)
         values["low"] = values["low"] if after is None else max(values["low"], after + 1)
         statement = (OLDER if after is None else NEWER)[self.driver]
-        rows, more = await _scanned(
-            db, statement, values, [limit + 1] if self.exact else [_SCAN_FIRST * limit, SCAN_MAX]
-        )
+        rows, more = await _scanned(db, statement, values, [limit + 1] if self.exact else _scans(limit))
         return _page(rows, more, limit, before, after)
 
     async def count_some(self, db: Database) -> int | None:
@@ -205,6 +215,11 @@ def classes(least: int | None, most: int | None) -> list[str]:
             if first <= high and first + 10**power > low:
                 found.append(f"${digit}e{power}")
     return found
+
+
+def _scans(limit: int) -> list[int]:
+    """How many candidates are looked at: few, then as many as a page may."""
+    return sorted({min(_SCAN_FIRST * limit, SCAN_MAX), max(SCAN_MAX, limit + 1)})
 
 
 async def _scanned(db: Database, statement: str, values: dict[str, Any], scans: list[int]) -> tuple[list[Row], bool]:
