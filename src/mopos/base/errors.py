@@ -65,7 +65,6 @@ PROBLEMS: tuple[Problem, ...] = (
     Problem("operator_begin_again", "", 403),
     Problem("operator_code_wrong", "code", 403),
     Problem("operator_passkey_wrong", "", 403),
-    Problem("operator_passkey_last", "", 409),
     Problem("operator_self", "", 409),
     Problem("operator_last_admin", "", 409),
     Problem("operator_name_malformed", "name", 400),

@@ -56,6 +56,11 @@ def refuse_when_behind(dsn: str) -> None:
         raise DatabaseBehind("the table of moves is behind: run `mopos migrate`")
 
 
+def known_migrations() -> list[str]:
+    """The names of all migrations that this release brings."""
+    return sorted(file.name[:-4] for file in (files("mopos.db") / "migrations").iterdir() if file.name.endswith(".sql"))
+
+
 @contextmanager
 def _yoyo(dsn: str) -> Iterator[tuple[DatabaseBackend, MigrationList]]:
     with as_file(files("mopos.db") / "migrations") as folder:

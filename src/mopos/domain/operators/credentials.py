@@ -113,3 +113,25 @@ async def wrong_code(db: Database, operator_id: int, ip: str, now: datetime) -> 
         """,
         {"id": operator_id, "max": WRONG_CODES_MAX, "lock": WRONG_CODES_LOCK, "now": now, "ip": ip},
     )
+
+
+class OpenSession(NamedTuple):
+    """A browser in which an operator is signed in."""
+
+    token_hash: bytes
+    ip: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+
+
+async def open_sessions(db: Database, operator_id: int, *, used_since: datetime) -> list[OpenSession]:
+    """Where an operator is signed in, the last used first."""
+    rows = await db.all(
+        """
+        select token_hash, host(ip), agent, created_at, seen_at from session
+        where operator_id = %(id)s and ended_at is null and seen_at > %(used_since)s order by seen_at desc limit 50
+        """,
+        {"id": operator_id, "used_since": used_since},
+    )
+    return [OpenSession(bytes(row[0]), *row[1:]) for row in rows]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from mopos.base.db import Database
+from mopos.base.db import Database, Row
 from mopos.base.money import Rial
 
 # A queue longer than this is an emergency, however long it is.
@@ -18,12 +18,12 @@ PAGE = 50
 class Waiting(NamedTuple):
     """A queue: how many (`COUNT_MAX` at most), and since when the oldest."""
 
-    count: int
+    many: int
     oldest: datetime | None
 
     @property
     def is_more(self) -> bool:
-        return self.count >= COUNT_MAX
+        return self.many >= COUNT_MAX
 
 
 class Desk(NamedTuple):
@@ -153,5 +153,6 @@ async def late_ones(db: Database, before: int) -> list[Queued]:
     return [_queued(row) for row in rows]
 
 
-def _queued(row: tuple[Any, ...]) -> Queued:
-    return Queued(*row[:4], Rial(row[4]), *row[5:])
+def _queued(row: Row) -> Queued:
+    purchase_id, gateway_id, gateway, res, amount, *rest = row
+    return Queued(purchase_id, gateway_id, gateway, res, Rial(amount), *rest)

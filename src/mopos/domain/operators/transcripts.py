@@ -14,6 +14,8 @@ KEEP = timedelta(days=90)
 DELETED_AT_ONCE = 10_000
 # Of what was said; a bank's answers are some hundred bytes.
 TEXT_LENGTH_MAX = 4_000
+# Calls shown of one purchase; a bank that is silent for days is asked once an hour.
+SHOWN_MAX = 300
 
 
 class Call(NamedTuple):
@@ -48,6 +50,19 @@ async def write(db: Database, calls: Sequence[Call]) -> None:
             "answers": [call.answer[:TEXT_LENGTH_MAX] for call in calls],
         },
     )
+
+
+async def of_purchase(db: Database, purchase_id: int) -> list[Call]:
+    """The calls about all of a purchase's attempts, the newest first."""
+    rows = await db.all(
+        """
+        select t.attempt_id, t.at, t.verb, t.outcome, t.status, t.duration_ms, t.request, t.answer
+        from attempt a join transcript t on t.attempt_id = a.id
+        where a.purchase_id = %(id)s order by t.id desc limit %(limit)s
+        """,
+        {"id": purchase_id, "limit": SHOWN_MAX},
+    )
+    return [Call(*row) for row in rows]
 
 
 async def forget_old(db: Database, now: datetime) -> int:
