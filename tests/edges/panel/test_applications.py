@@ -60,7 +60,7 @@ async def test_everything_missing_is_said_at_once_and_nothing_is_lost(stack):
         refused = await apply(visitor, owner, title="", site="co.ir", business="کتاب", monthly="")
         assert refused.status == 400
         alert = refused.tree.xpath("//*[@role='alert']//li")
-        assert len(alert) == 7, [line.text_content() for line in alert]
+        assert len(alert) == 6, [line.text_content() for line in alert]
         assert refused.tree.xpath("//input[@name='site']/@value") == ["co.ir"]
         assert refused.tree.xpath("//textarea[@name='business']")[0].text.strip() == "کتاب"
         # The draft is there all the same.

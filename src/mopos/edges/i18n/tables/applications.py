@@ -13,7 +13,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "problem.sig_wrong": (
         "امضای فرم، یعنی فیلد Sig، با فیلدهای آن نمی‌خواند. کلید امضا و ترتیب و مقدار فیلدها را بررسی کنید.",
-        "The form's signature, the field Sig, does not match its fields. Check the signing key, the order of the fields "
+        "The signature, the field Sig, does not match the form. Check the signing key, and the order of the fields "
         "and their exact values.",
     ),
     "problem.sig_missing": (
