@@ -41,6 +41,8 @@ def _decoded(body: bytes) -> Image.Image:
             turned = ImageOps.exif_transpose(image).convert("RGBA")
     except Refused:
         raise
+    except Image.DecompressionBombError as error:
+        raise Refused(["brand_logo_dimensions"]) from error
     except Exception as error:
         # Decoders raise whatever they meet in bytes that were made to confuse them.
         raise Refused(["brand_logo_unreadable"]) from error
