@@ -38,7 +38,7 @@ async def half_in(visitor: Visitor, mobile: str) -> Seen:
 
 def secret_on(seen: Seen) -> pyotp.TOTP:
     """The authenticator that was set up with what a page shows."""
-    (text,) = seen.tree.xpath("//ol[@class='steps']//bdi[@class='code']")
+    (text,) = seen.tree.xpath("//ol[@class='how']//bdi[@class='code']")
     return pyotp.TOTP(text.text_content().replace(" ", ""))
 
 

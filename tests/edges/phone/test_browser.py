@@ -107,7 +107,7 @@ async def test_the_phone_lets_a_computer_in_by_the_number_it_shows(stack, chromi
 
         await phone.goto("/app")
         await phone.click("a[href='/app/approve'] >> nth=0")
-        await phone.click(".choices a")
+        await phone.click(".ways a")
         ((wanted,),) = stack.sql("select number from sign_in_request where mobile = %s", mobile)
         assert number == str(wanted)
         await phone.click(f"button[value='{wanted}']")

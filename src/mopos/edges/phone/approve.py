@@ -22,12 +22,14 @@ LOOK_EVERY_S = 5
 async def show(ask: Ask) -> Response[Any]:
     """All that ask now."""
     found = await requests.pending(ask.services.db, ask.person.mobile, ask.now)
+    stays = bool(ask.query("stay"))
     return render.page(
         ask,
         "phone/approve.html",
         title=ask.t["approve.title"],
         requests=found,
-        look_every_s=LOOK_EVERY_S,
+        stays=stays,
+        more={} if stays else {"Refresh": f"{LOOK_EVERY_S}; url={APPROVE}"},
         agent_name=agent_name,
     )
 

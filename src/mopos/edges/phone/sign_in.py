@@ -139,7 +139,7 @@ async def wait(ask: Ask) -> Response[Any]:
         title=ask.t[f"wait.{state}"],
         state=state,
         number=found.number,
-        look_every_s=LOOK_EVERY_S,
+        more={"Refresh": f"{LOOK_EVERY_S}"} if state == "waiting" else {},
         next_path=safe_next(ask, ""),
     )
 
