@@ -56,7 +56,7 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         title=ask.t["documents.title"],
         url=_url(ask),
         documents=await document_store.documents(ask.services.db, ask.account_id),
-        kinds=render.choices(list(DocumentKind), "document", ask.lang),
+        kinds=[(kind, ask.t[f"document.{kind}"]) for kind in DocumentKind],
         **wrong,
     )
 

@@ -45,7 +45,7 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         url=f"{_root(ask)}/members",
         members=await member_store.members(ask.services.db, ask.account_id),
         invitations=await member_store.invitations(ask.services.db, ask.account_id),
-        roles=render.choices(list(GIVEN_ROLES), "role", ask.lang),
+        roles=[(role, ask.t[f"role.{role}"]) for role in GIVEN_ROLES],
         all_roles=list(Role),
         **wrong,
     )
@@ -93,7 +93,7 @@ def _member_page(ask: Ask, member: Member, refused: Refused | None = None) -> Re
         url=f"{_root(ask)}/members/{member.person_id}",
         member=member,
         touchable=member.role is not Role.OWNER and member.person_id != ask.person.id,
-        roles=render.choices(list(GIVEN_ROLES), "role", ask.lang),
+        roles=[(role, ask.t[f"role.{role}"]) for role in GIVEN_ROLES],
         **wrong,
     )
 
