@@ -21,16 +21,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mopos.actions import audit as auditing
-from mopos.actions import manage_account
+from mopos.actions import audit_operators, manage_account, manage_operators
 from mopos.base import log as logging
 from mopos.base.clock import jalali, system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database, DatabaseUnavailable
 from mopos.base.embedded import EmbeddedServerError
+from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
+from mopos.domain.operators import store as operators
+from mopos.domain.operators.changes import By
 from mopos.edges.demo.parts import PartFailed
+from mopos.edges.i18n.lang import Lang
+from mopos.edges.i18n.texts import TEXTS
 from mopos.edges.running import KeyMissing, ready
 
 T = TypeVar("T")
@@ -44,6 +49,8 @@ app = typer.Typer(
 )
 account = typer.Typer(help="Merchants' gateways: the number ID and the password Rmz.", no_args_is_help=True)
 app.add_typer(account, name="account")
+operator = typer.Typer(help="Who works at the console: names, roles, one-time passwords.", no_args_is_help=True)
+app.add_typer(operator, name="operator")
 
 
 class DatabaseMissing(Exception):
@@ -220,24 +227,40 @@ def audit_command() -> None:
 
 
 async def _audit(db: Database) -> bool:
-    findings: list[auditing.Finding] = []
+    began = system_clock()
+    findings: list[audit_operators.Finding] = []
+    head_id, head_hash = 0, b""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task("auditing", total=None)
-        async for step in auditing.audit(db, system_clock()):
+        task = bar.add_task("auditing purchases", total=None)
+        async for step in auditing.audit(db, began):
             bar.update(task, completed=step.done, total=step.of)
-            findings.extend(step.findings)
+            findings.extend(
+                audit_operators.Finding(f"purchase {with_check_digit(f.purchase_id)}", f"{f.what} ({f.check})")
+                for f in step.findings
+            )
+        task = bar.add_task("auditing the audit log", total=None)
+        async for stretch in audit_operators.audit_log(db):
+            bar.update(task, completed=stretch.done, total=stretch.of)
+            findings.extend(stretch.findings)
+            head_id, head_hash = stretch.head_id, stretch.head_hash
     balances = await auditing.trial_balance(db)
     _print_balances(balances)
     books = sum(b.debit_rial - b.credit_rial for b in balances if b.kind == "acquirer_receivable")
     paid = await auditing.paid_total(db)
-    for finding in findings:
-        out.print(f"[red]purchase {with_check_digit(finding.purchase_id)}[/]: {finding.what} ({finding.check})")
     if books != paid:
-        out.print(f"[red]banks owe us {books:,} Rial by the books, PAID purchases come to {paid:,} Rial[/]")
-    clean = not findings and books == paid
-    out.print("[green]no differences[/]" if clean else "[bold red]differences found[/]")
-    return clean
+        what = f"banks owe us {books:,} Rial by the books, PAID purchases come to {paid:,} Rial"
+        findings.append(audit_operators.Finding("books", what))
+    for finding in findings:
+        out.print(f"[red]{finding.about}[/]: {finding.what}", soft_wrap=True)
+    if head_id:
+        out.print(f"the audit log ends with row {head_id}, {head_hash.hex()}", soft_wrap=True)
+    out.print("[bold red]differences found[/]" if findings else "[green]no differences[/]")
+    purchases = await auditing.count(db)
+    await audit_operators.keep_run(
+        db, "full", began, system_clock, findings, purchases=purchases, head_id=head_id, head_hash=head_hash
+    )
+    return not findings
 
 
 def _print_balances(balances: list[auditing.Balance]) -> None:
@@ -345,6 +368,90 @@ def _print_credentials(made: manage_account.Credentials, as_json: bool) -> None:
         print(json.dumps({"ID": made.id, "Rmz": made.rmz.reveal()}))
         return
     out.print(f"ID:  {made.id}\nRmz: {made.rmz.reveal()}\nKeep the Rmz now: it cannot be shown again.")
+
+
+@operator.command("add")
+def operator_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Sign-in name: small letters, digits, dots, dashes.")],
+    role: Annotated[str, typer.Option(help="support, risk, finance or admin.")] = "admin",
+    title: Annotated[str, typer.Option(help="The person's name, as others see it.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Make an operator. Prints a one-time password: with it the operator sets an own password and TOTP within a day."""
+
+    async def work(db: Database) -> manage_operators.Handed:
+        post = manage_operators.read_post(role)
+        return await manage_operators.add_operator(
+            db, system_clock, name=name, title=title, post=post, by=By(None, "mopos operator add")
+        )
+
+    _print_handed(_operators(work), as_json)
+
+
+@operator.command("reset")
+def operator_reset(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose credentials are lost or stolen.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Give an operator a new one-time password: TOTP, passkeys and sessions end, and a disabled one may work again."""
+
+    async def work(db: Database) -> manage_operators.Handed | None:
+        return await manage_operators.reset_operator(db, system_clock, name, By(None, "mopos operator reset"))
+
+    handed = _operators(work)
+    if handed is None:
+        raise typer.BadParameter("there is no operator with this name", param_hint="NAME")
+    _print_handed(handed, as_json)
+
+
+@operator.command("disable")
+def operator_disable(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who may not work any more.")],
+) -> None:
+    """Put an operator out at once, whatever is open. The last admin stays."""
+
+    async def work(db: Database) -> bool:
+        operator_id = await operators.number_of(db, name)
+        if operator_id is not None:
+            reason = "mopos operator disable"
+            await manage_operators.disable_operator(db, system_clock, operator_id, who=None, reason=reason)
+        return operator_id is not None
+
+    if not _operators(work):
+        raise typer.BadParameter("there is no operator with this name", param_hint="NAME")
+    out.print(f"{name} is disabled")
+
+
+@operator.command("list")
+def operator_list(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """List the operators."""
+    found = _operators(operators.everybody)
+    for one in found:
+        state = "disabled" if one.disabled_at else "setting up" if one.setup_until else "active"
+        if as_json:
+            facts = {"name": one.name, "title": one.title, "role": one.post, "state": state}
+            print(json.dumps(facts, ensure_ascii=False))
+        else:
+            out.print(f"{one.name:<20} {one.post:<8} {state:<10} {one.title}", markup=False)
+
+
+def _operators(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Work on operators; what the catalogue refuses is one line."""
+    with _prepared() as settings:
+        try:
+            return _with_database(settings, work)
+        except Refused as refused:
+            raise typer.BadParameter(TEXTS[Lang.EN][f"problem.{refused.problems[0].code}"]) from None
+
+
+def _print_handed(handed: manage_operators.Handed, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"name": handed.name, "password": handed.password.reveal()}))
+        return
+    out.print(f"name:              {handed.name}\none-time password: {handed.password.reveal()}")
+    out.print("It works once, within a day, at /console/sign-in. It cannot be shown again.")
 
 
 def _settings() -> Settings:

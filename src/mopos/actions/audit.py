@@ -95,6 +95,17 @@ CHECKS: tuple[Check, ...] = (
         """,
     ),
     Check(
+        "corrections: each one was proposed by one operator and approved by another, and says what became of it",
+        """
+        select p.id, format('%%s, proposal %%s', j.event, coalesce(j.data ->> 'proposal', 'none'))
+        from journal j join purchase p on p.id = j.purchase_id
+        left join proposal r on r.id = (j.data ->> 'proposal')::bigint
+        where p.id between %(first)s and %(last)s and j.event like 'corrected%%'
+            and (r.decision is distinct from 'approved' or r.proposed_by = r.decided_by
+                or replace(r.act, 'correct_', 'corrected_') <> j.event or r.subject not like p.id || '_')
+        """,
+    ),
+    Check(
         "worker: nothing that waits is overdue",
         """
         select p.id, format('%%s since %%s', p.state, p.next_check_at)
@@ -131,10 +142,12 @@ class Balance(NamedTuple):
     credit_rial: int
 
 
-async def audit(db: Database, now: datetime) -> AsyncIterator[Progress]:
-    """Run every check over every purchase, telling how far it is."""
+async def audit(db: Database, now: datetime, *, newest: int | None = None) -> AsyncIterator[Progress]:
+    """Run every check over every purchase (or the `newest` ones only), telling how far it is."""
     row = await db.one("select coalesce(min(id), 1), coalesce(max(id), 0) from purchase")
     first_id, last_id = row or (1, 0)
+    if newest is not None:
+        first_id = max(first_id, last_id - newest + 1)
     ranges = [(first, min(first + STEP - 1, last_id)) for first in range(first_id, last_id + 1, STEP)]
     done = 0
     for first, last in ranges:
@@ -159,6 +172,12 @@ async def trial_balance(db: Database) -> list[Balance]:
         """
     )
     return [Balance(*row) for row in rows]
+
+
+async def count(db: Database) -> int:
+    """How many purchases there are."""
+    row = await db.one("select count(*) from purchase")
+    return int(row[0]) if row else 0
 
 
 async def paid_total(db: Database) -> int:

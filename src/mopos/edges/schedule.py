@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from mopos.actions.audit_operators import audit_newest
 from mopos.actions.derive_reports import derive_reports
 from mopos.actions.export_purchases import export_purchases, forget_old_exports
+from mopos.actions.forget_old_console_rows import forget_old_console_rows
 from mopos.actions.forget_old_sign_ins import forget_old_sign_ins
 from mopos.actions.send_messages import send_due_messages
 from mopos.actions.services import Services
@@ -36,5 +38,7 @@ TASKS: tuple[Periodic, ...] = (
     Periodic("forget_old_exports", "*/10 * * * *", forget_old_exports),
     Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),
     Periodic("send_messages", "* * * * * */2", send_due_messages),
+    Periodic("audit_newest", "41 * * * *", audit_newest),
+    Periodic("forget_old_console_rows", "53 * * * *", forget_old_console_rows),
     Periodic("forget_old_sign_ins", "23 * * * *", forget_old_sign_ins),
 )

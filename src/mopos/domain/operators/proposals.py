@@ -157,3 +157,19 @@ async def turn_down(
         {"id": proposal.id, "operator": operator.id, "decision": decision, "note": note, "now": now},
     )
     return row is not None
+
+
+async def approved_untold(db: Database) -> list[tuple[int, str]]:
+    """Approved proposals without their row in the audit log: numbers, and what is wrong. For `mopos audit`."""
+    rows = await db.all(
+        """
+        select p.id, p.act || ' ' || p.subject from proposal p
+        where p.decision = 'approved' and not exists (
+            select from audit_log l
+            where l.subject = p.subject and l.act = p.act and l.data -> 'proposal' = to_jsonb(p.id)
+                and l.operator_id = p.decided_by
+        )
+        order by p.id limit 20
+        """
+    )
+    return [(row[0], row[1]) for row in rows]
