@@ -140,7 +140,7 @@ async def test_the_checklist_tells_what_has_happened(stack, web):
             page = await visitor.get(at(member, shop))
             return [
                 badge.text_content()
-                for badge in page.tree.xpath("//ol[@class='steps']//span[contains(@class,'badge')]")
+                for badge in page.tree.xpath("//ol[@class='checklist']//span[contains(@class,'badge')]")
             ]
 
     stack.sql("update gateway set rmz_shown_at = null where id = %s", int(shop.id[:-1]))

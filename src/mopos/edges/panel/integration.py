@@ -93,15 +93,13 @@ async def own_gateway(ask: Ask) -> Gateway:
 def steps_of(gateway: Gateway, progress: Progress) -> list[Step]:
     """The checklist, from what has really happened."""
     asked = progress.pay_rep_at is not None or progress.acknowledged_at is not None
+    fetched = gateway.rmz_shown_at is not None or asked
     has_form = progress.first_form_at is not None
+    any_domain = "step.domain.still" if gateway.domains else "step.domain.any"
     return [
         # Who calls PayRep with the right Rmz has it, wherever it was fetched.
-        Step(
-            "step.rmz",
-            gateway.rmz_shown_at is not None or asked,
-            "" if gateway.rmz_shown_at or asked else "step.rmz.hint",
-        ),
-        Step("step.domain", bool(gateway.domains), "step.domain.any" if gateway.any_domain else ""),
+        Step("step.rmz", fetched, "" if fetched else "step.rmz.hint"),
+        Step("step.domain", bool(gateway.domains), any_domain if gateway.any_domain else ""),
         Step("step.form", has_form, "step.form.refused" if progress.refused_form_at and not has_form else ""),
         Step("step.pay_rep", asked),
         Step("step.acknowledged", progress.acknowledged_at is not None),

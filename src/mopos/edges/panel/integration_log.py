@@ -48,7 +48,7 @@ class Line(NamedTuple):
     res: str
     source: str
     amount_rial: int | None
-    """None also for who may not see money."""
+    """None also for who may not see money, and where the amount is what was wrong."""
     problems: list[Problem]
     lengths: list[tuple[str, int]]
 
@@ -98,7 +98,7 @@ def line_of(told: Told, *, sees_money: bool) -> Line:
         tone=_TONES.get(told.outcome, "ended") if is_form else _tone_of_err(told.outcome),
         res=told.res,
         source=told.source or "",
-        amount_rial=data.get("amount_rial") if sees_money else None,
+        amount_rial=data.get("amount_rial") if sees_money and "Amnt" not in data.get("values", {}) else None,
         problems=[_problem(code, data, is_form=is_form, sees_money=sees_money) for code in data.get("problems", [])],
         lengths=[(name, length) for name, length in data.get("lengths", {}).items()],
     )

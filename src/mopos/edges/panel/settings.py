@@ -12,6 +12,7 @@ from mopos.actions.set_brand import Look, read_look, set_brand
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
+from mopos.base.text import persian_digits
 from mopos.domain.accounts import brand_store
 from mopos.domain.accounts.brand import (
     BLACK,
@@ -29,6 +30,7 @@ from mopos.domain.accounts.logo import UPLOAD_BYTES_MAX
 from mopos.domain.accounts.model import Allow
 from mopos.domain.payments.states import State
 from mopos.edges.brand import logo_path, style_path
+from mopos.edges.i18n.lang import Lang
 from mopos.edges.pay import pages
 from mopos.edges.pay.views import response
 from mopos.edges.web import render
@@ -116,10 +118,17 @@ def _page(ask: Ask, brand: Brand, refused: Refused | None = None) -> Response[An
         root=_root(ask),
         contrasts=_contrasts(brand.colour) if brand.colour else [],
         contrast_min=CONTRAST_MIN,
+        decimal=lambda ratio: _decimal(ratio, ask.lang),
         name_length_max=NAME_LENGTH_MAX,
         problems=render.problems_of(refused, ask.t) if refused else {},
         values=ask.form,
     )
+
+
+def _decimal(ratio: float, lang: Lang) -> str:
+    # Cut, not rounded: 4.49 must not read as enough.
+    text = f"{int(ratio * 10) / 10:.1f}"
+    return persian_digits(text).replace(".", "٫") if lang is Lang.FA else text
 
 
 def _look(brand: Brand) -> pages.Look:

@@ -40,6 +40,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "integration.sig.none": ("کلیدی ساخته نشده است", "no key was made"),
     "integration.sig.may": ("دلخواه؛ اگر باشد بررسی می‌شود", "optional; checked where there is one"),
     "integration.sig.only": ("الزامی؛ فرم بی‌امضا پذیرفته نمی‌شود", "required; unsigned forms are refused"),
+    "integration.set": ("دامنه‌ها، نشانی‌ها و امضا در صفحهٔ درگاه", "Domains, addresses, signature: the gateway's page"),
     "integration.steps": ("گام‌های اتصال", "Checklist"),
     "integration.see_log": ("گزارش زندهٔ فرم‌ها و فراخوانی‌ها", "Live log of forms and calls"),
     "step.done": ("انجام شد", "done"),
@@ -53,6 +54,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "step.domain.any": (
         "اکنون هر دامنه‌ای پذیرفته می‌شود؛ ثبت دامنه امن‌تر است.",
         "Any domain is accepted now; registering yours is safer.",
+    ),
+    "step.domain.still": (
+        "دامنه‌های دیگر هنوز هم پذیرفته می‌شوند؛ این را در صفحهٔ درگاه ببندید.",
+        "Other domains are still accepted; close that on the gateway's page.",
     ),
     "step.form": ("نخستین فرم پذیرفته شده است", "The first form was accepted"),
     "step.form.refused": (
