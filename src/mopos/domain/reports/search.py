@@ -148,7 +148,7 @@ async def prepare(db: Database, gateways: list[int] | None, wanted: Filter) -> S
     driver, exact = _driver(wanted, words)
     if gateways is None and driver == "newest":
         driver = "newest_of_all"
-    return Search(driver, exact, _values(gateways, wanted, words, low, high))
+    return Search(driver, exact, _values(gateways, wanted, driver, words, low, high))
 
 
 def _driver(wanted: Filter, words: list[str]) -> tuple[str, bool]:
@@ -180,7 +180,9 @@ def _driver(wanted: Filter, words: list[str]) -> tuple[str, bool]:
     return driver, conditions in ([], [driver]) and driver not in ("amounts", "late")
 
 
-def _values(gateways: list[int] | None, wanted: Filter, words: list[str], low: int, high: int) -> dict[str, Any]:
+def _values(
+    gateways: list[int] | None, wanted: Filter, driver: str, words: list[str], low: int, high: int
+) -> dict[str, Any]:
     return {
         "gateways": gateways,
         "low": low,
@@ -201,7 +203,8 @@ def _values(gateways: list[int] | None, wanted: Filter, words: list[str], low: i
         "acknowledged": wanted.acknowledged,
         "late": wanted.late or None,
         "word": words[0] if words else "",
-        "words": words[1:] or None,
+        # The word that the candidates have needs no second look.
+        "words": (words[1:] if driver == "word" else words) or None,
     }
 
 

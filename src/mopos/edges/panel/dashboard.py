@@ -117,7 +117,10 @@ def short(amount: int, lang: Lang, t: Any) -> str:
     for unit, key in ((_BILLION, "dashboard.billion"), (_MILLION, "dashboard.million")):
         if amount >= unit:
             text = f"{amount / unit:,.1f}".removesuffix(".0")
-            return f"{persian_digits(text).replace('.', '٫').replace(',', '٬') if lang is Lang.FA else text} {t[key]}"
+            if lang is Lang.FA:
+                # An isolate: a chart runs from left to right, and these words do not.
+                return f"\u2067{persian_digits(text).replace('.', '٫').replace(',', '٬')} {t[key]}\u2069"
+            return f"{text} {t[key]}"
     return formats.grouped(amount, lang)
 
 

@@ -17,6 +17,7 @@ from mopos.domain.reports.model import QUERY_LENGTH_MAX, STATES, Filter, fields_
 from mopos.domain.reports.one import Gateway
 from mopos.domain.reports.search import COUNTED_MAX, Page
 from mopos.edges.panel.purchase_page import purchase_page
+from mopos.edges.panel.told_filter import told
 from mopos.edges.web import render
 from mopos.edges.web.ask import Ask, NotFound
 from mopos.edges.web.routes import Route
@@ -106,6 +107,7 @@ async def _shown(
         tones=TONES,
         gateways=gateways,
         query=query,
+        told=told(fields, ask.t, ask.lang),
         url=url,
         panel=panel_of(ask),
         page=page,
