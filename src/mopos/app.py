@@ -145,7 +145,7 @@ def create_app() -> ASGIApp:
 
 
 def _asmx_door(services: Services, callers: CallerAddress, calls: CallLog) -> Any:
-    asmx = Asmx(services.settings.public_url, PayRep(services, calls))
+    asmx = Asmx(services.settings.public_url, PayRep(services, calls), calls.wrong_call)
 
     @asgi(SOAP_PATH, is_mount=True, copy_scope=True)
     async def door(scope: Scope, receive: Receive, send: Send) -> None:

@@ -17,6 +17,8 @@ from mopos.domain.accounts import calls
 from mopos.domain.accounts.calls import Call
 from mopos.domain.payments.model import RES_LENGTH_MAX
 from mopos.edges.recorder import Recorder
+from mopos.edges.soap.asmx import AsmxRequest
+from mopos.edges.soap.read import Wrong
 from mopos.edges.soap.result import PayRepCall
 
 # Enough to recognise what was sent, too little to be what was sent.
@@ -69,6 +71,13 @@ class CallLog:
             data["problems"] = [_WRONG_ERRS[err] if call.rmz is not None or err != 90 else "rmz_missing"]
         res = _cut(call.res or "", RES_LENGTH_MAX)
         self._put(Call(gateway_id, self._clock(), "payrep", str(err), res, call.source, data))
+
+    def wrong_call(self, request: AsmxRequest, wrong: Wrong) -> None:
+        """A call of PayRep by GET or POST that lacked a parameter."""
+        gateway_id = _gateway_id(wrong.gateway_number or "")
+        if gateway_id is not None:
+            data = {"binding": request.method, "problems": ["parameter_missing"], "values": {"missing": wrong.missing}}
+            self._put(Call(gateway_id, self._clock(), "payrep", calls.FAULT, "", request.source, data))
 
     def _put(self, call: Call) -> None:
         # Counted apart: a busy shop's good calls must not hide its bad ones, nor a guesser the shop's good ones.

@@ -262,6 +262,17 @@ async def test_soap_calls_tell_their_binding_and_a_missing_rmz(stack, shop, owne
     assert "rmz_missing" in row
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_call_without_a_parameter_is_in_the_log(stack, shop, owner, web, method):
+    url, fields = f"{stack.gateway}/WebServiceMoPos.asmx/PayRep", {"ID": shop.id, "Rmz": shop.rmz}
+    answer = await (web.get(url, params=fields) if method == "GET" else web.post(url, data=fields))
+    assert answer.status_code == 500
+    row = newest(await logged(stack, owner, shop, "parameter_missing"))
+    for text in (method, "HTTP 500", "Send all three", "Res"):
+        assert text in row
+    assert shop.rmz not in stack.tables() + stack.logs()
+
+
 async def test_who_may_not_see_money_sees_no_amount(stack, shop, developer, web):
     await shop.post(web, shop.form(Res="no-money", Amnt="777123"))
     await shop.post(web, shop.form(Res="no-money-wrong", Amnt="888,321"))

@@ -19,6 +19,8 @@ KEEP_ROWS = 1_000
 # Gateways that were quiet for longer have been cut down by an earlier run.
 _RECENTLY = timedelta(hours=2)
 PAGE_SIZE = 50
+# The outcome of a PayRep that got no answer but an error of HTTP.
+FAULT = "fault"
 
 
 class Call(NamedTuple):
@@ -29,7 +31,7 @@ class Call(NamedTuple):
     door: str
     """`form` or `payrep`."""
     outcome: str
-    """Of a form: registered, continued, paid, refused, bank_unavailable. Of PayRep: its `Err`."""
+    """Of a form: registered, continued, paid, refused. Of PayRep: its `Err`, or `FAULT`."""
     res: str
     source: str | None
     """Whence PayRep was called. None for a form: it comes from the buyer, whose address is nobody's mistake."""

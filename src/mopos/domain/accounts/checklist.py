@@ -37,7 +37,7 @@ async def progress(db: Database, gateway_id: int) -> Progress:
             (select registered_at from purchase where gateway_id = %(id)s order by id limit 1),
             (select max(at) from call_log where gateway_id = %(id)s and door = 'form' and outcome = 'refused'),
             (select max(at) from call_log
-                where gateway_id = %(id)s and door = 'payrep' and outcome not in ('90', '92', '94', '99')),
+                where gateway_id = %(id)s and door = 'payrep' and outcome not in ('90', '92', '94', '99', 'fault')),
             (select max(p.acknowledged_at) from (
                 select acknowledged_at from purchase where gateway_id = %(id)s order by id desc limit 1000
             ) p)

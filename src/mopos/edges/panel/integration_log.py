@@ -24,6 +24,8 @@ from mopos.edges.web.ask import Ask, NotFound
 REFRESH_S = 5
 _ID_DIGITS_MAX = 18
 
+# What a call can lack before there is an `Err`.
+_OF_CALLS = {"rmz_missing": "log.rmz_missing", "parameter_missing": "log.parameter_missing"}
 _TONES = {"registered": "good", "continued": "open", "paid": "wait", "refused": "bad"}
 
 
@@ -110,12 +112,13 @@ def _seconds(moment: datetime, lang: Lang) -> str:
 
 
 def _tone_of_err(err: str) -> str:
-    return "good" if err == "0" else "bad" if int(err) >= 90 else "open"
+    return "good" if err == "0" else "bad" if err == calls.FAULT or int(err) >= 90 else "open"
 
 
 def _problem(code: str, data: Mapping[str, Any], *, is_form: bool, sees_money: bool) -> Problem:
     if not is_form:
-        return Problem(code, f"payrep.{code}" if code != "rmz_missing" else "log.rmz_missing")
+        missing = str(data.get("values", {}).get("missing", ""))
+        return Problem(code, _OF_CALLS.get(code, f"payrep.{code}"), value=missing)
     field = BY_CODE[code].field if code in BY_CODE else ""
     value = str(data.get("values", {}).get(field, ""))
     if field == "Amnt" and not sees_money:

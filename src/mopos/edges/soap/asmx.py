@@ -69,8 +69,15 @@ class AsmxResponse:
 class Asmx:
     """The service around one function. Addresses in its documents come from `public_url`, never from a request."""
 
-    def __init__(self, public_url: str, pay_rep: Callable[[PayRepCall], Awaitable[PayRepResult]]) -> None:
+    def __init__(
+        self,
+        public_url: str,
+        pay_rep: Callable[[PayRepCall], Awaitable[PayRepResult]],
+        note_wrong: Callable[[AsmxRequest, Wrong], None] = lambda request, wrong: None,
+    ) -> None:
+        """`note_wrong` is told of calls that never reach `pay_rep`, as far as they name a gateway."""
         self._pay_rep = pay_rep
+        self._note_wrong = note_wrong
         self._documents = pages.Documents(public_url)
 
     async def answer(self, request: AsmxRequest) -> AsmxResponse:
@@ -145,6 +152,7 @@ class Asmx:
         try:
             call = _read_bare(request)
         except Wrong as wrong:
+            self._note_wrong(request, wrong)
             return _plain(str(wrong))
         try:
             result = await self._run(Version.SOAP11, call)

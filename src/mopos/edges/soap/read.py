@@ -43,6 +43,13 @@ class Fault(Exception):
 class Wrong(Exception):
     """What the GET and POST bindings answer as HTTP 500 in plain text."""
 
+    def __init__(self, message: str, gateway_number: str | None = None, missing: str = "") -> None:
+        super().__init__(message)
+        self.gateway_number = gateway_number
+        """The `ID`, where the call had one."""
+        self.missing = missing
+        """The parameter that it had not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -183,7 +190,7 @@ def read_form_call(encoded: bytes, charset: str, source: str, method: str = "GET
         values[name] = _decoded(raw_value, encoding)
     for name in PARAMETERS:
         if name not in values:
-            raise Wrong(f"Missing parameter: {name}.")
+            raise Wrong(f"Missing parameter: {name}.", values.get("ID"), name)
     return _call(values, source, method)
 
 

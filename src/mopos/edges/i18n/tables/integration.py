@@ -120,6 +120,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "فیلد Rmz در فراخوانی نبود. نام آن را با همین حروف و در فضای نام تابع بفرستید.",
         "The call had no Rmz. Send it under this very name, in the function's namespace.",
     ),
+    "log.parameter_missing": (
+        "یکی از پارامترها در فراخوانی نبود و تابع اجرا نشد. ID و Rmz و Res هر سه را بفرستید.",
+        "The call lacked a parameter, so the function did not run. Send all three: ID, Rmz and Res.",
+    ),
     "outcome.registered": ("ثبت شد", "registered"),
     "outcome.continued": ("دوباره رسید و ادامه یافت", "came again, continued"),
     "outcome.paid": ("پیش‌تر پرداخت شده", "already paid"),
@@ -266,6 +270,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "help.rmz_missing": (
         "در SOAP معمولاً فضای نام یا نام پارامتر نادرست است؛ از نمونه‌ها کمک بگیرید.",
         "In SOAP the namespace or the parameter's name is usually wrong; compare with the samples.",
+    ),
+    "help.parameter_missing": (
+        "در روش GET پارامترها در نشانی می‌آیند و در روش POST در بدنهٔ فرم، با کدگذاری درست نشانی.",
+        "By GET the parameters stand in the address, by POST in the form's body, both percent-encoded.",
     ),
     "help.err.not_paid_yet": (
         "خریدار هنوز به بانک نرفته است. سفارش را باز نگه دارید و بعد دوباره بپرسید.",
