@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from mopos.banks import sandbox_cards
 from mopos.base.config import Settings
 from mopos.base.errors import PAYREP_ERRORS, PROBLEMS
+from mopos.domain.applications import states as applications
 from mopos.domain.payments.states import MOVES, PAYREP_ERR, State
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
@@ -25,6 +26,7 @@ def pages(cli: typer.Typer) -> dict[str, str]:
     """Every generated page: file name to text. The command line stands above the edges, so it is handed in."""
     return {
         "states.md": states(),
+        "application-states.md": application_states(),
         "errors.md": errors(),
         "settings.md": settings(),
         "cli.md": command_line(cli),
@@ -45,6 +47,24 @@ def states() -> str:
         _table(("state", "what the buyer's page says", "PayRep `Err`"), meanings),
         "## Moves",
         _table(("from", "event", "to", "who", "ledger entry"), moves),
+        f"```mermaid\nstateDiagram-v2\n{arrows}\n```",
+    )
+
+
+def application_states() -> str:
+    """The states of an application for a gateway, and every move."""
+    meanings = [(f"`{state}`", TEXTS[Lang.EN][f"application.state.{state}"]) for state in applications.State]
+    moves = [
+        (f"`{move.start}`" if move.start else "", move.event, f"`{move.end}`", move.who) for move in applications.MOVES
+    ]
+    arrows = "\n".join(f"    {move.start or '[*]'} --> {move.end}: {move.event}" for move in applications.MOVES)
+    return _page(
+        "The states of an application for a gateway",
+        "From `domain/applications/states.py`. The same rows stand in PostgreSQL, which refuses every other move. Each "
+        "move is kept with who, when and why, and told by SMS.",
+        _table(("state", "what its page says"), meanings),
+        "## Moves",
+        _table(("from", "event", "to", "who"), moves),
         f"```mermaid\nstateDiagram-v2\n{arrows}\n```",
     )
 
@@ -73,7 +93,7 @@ def errors() -> str:
         _table(("code", "field", "HTTP", "again", "English", "فارسی"), refusals),
         "## PayRep: `Err` and `ErrDsc`",
         "`ErrDsc` is Persian, as the guide is, and empty when `Err` is 0. 12, 14, 15 and 16 are kept for refunds and "
-        "reversals, 92 and 93 for the merchant's panel.",
+        "reversals.",
         _table(("Err", "code", "English", "`ErrDsc`"), answers),
     )
 

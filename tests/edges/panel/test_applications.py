@@ -14,7 +14,10 @@ WISH = {
 def complete(stack, member: Member) -> None:
     """The account's profile, as its own pages would have left it."""
     stack.sql(
-        "update account set name = 'سووشون', national_id = '0084575948', iban = 'IR820540102680020817909002' where id = %s",
+        """
+        update account set name = 'سووشون', national_id = '0084575948', iban = 'IR820540102680020817909002'
+        where id = %s
+        """,
         member.account_id,
     )
 

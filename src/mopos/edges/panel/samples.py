@@ -28,7 +28,14 @@ class Sample(NamedTuple):
         return self.path.replace("/", "-").replace(".", "-")
 
 
-FORMS = (Sample("html/form.html", "HTML"), Sample("php/pay.php", "PHP"))
+FORMS = (
+    Sample("html/form.html", "HTML"),
+    Sample("php/pay.php", "PHP"),
+    Sample("php/sign.php", "PHP: Sig"),
+    Sample("python/sign.py", "Python: Sig"),
+    Sample("node/sign.mjs", "Node: Sig"),
+    Sample("csharp/Sign.cs", "C#: Sig"),
+)
 PAY_REPS = (
     Sample("php/payrep.php", "PHP (SoapClient)"),
     Sample("python/payrep.py", "Python (zeep)"),
