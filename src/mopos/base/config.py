@@ -105,7 +105,8 @@ class Settings(BaseSettings):
     )
     inquiry_url: str | None = Field(
         None,
-        description="The service that tells whose an IBAN (Sheba) is. Without it an operator checks it by hand.",
+        description="The service that tells whose an IBAN (Sheba) is, in the form of Zibal's facility API "
+        "(`https://api.zibal.ir`). Without it an operator checks it by hand.",
     )
     inquiry_key: SecretStr = Field(SecretStr(""), description="Our key at the inquiry service.")
     support_phone: str = Field("", description="Shown on pages that tell people to call support.")

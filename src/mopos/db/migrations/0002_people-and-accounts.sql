@@ -152,7 +152,8 @@ create table invitation (
     check ((ended_at is null) = (ended_as is null))
 );
 create unique index invitation_open on invitation (account_id, mobile) where ended_at is null;
-create index invitation_mobile on invitation (mobile) where ended_at is null;
+create index invitation_mobile on invitation (mobile, created_at);
+create index invitation_account on invitation (account_id, created_at);
 
 create table document (
     id bigint generated always as identity primary key,
@@ -183,6 +184,7 @@ create table activity (
 );
 comment on table activity is 'Who did what in an account, for its own members. Append only.';
 create index activity_account on activity (account_id, id);
+create index activity_iban on activity (account_id, at) where act in ('iban_changed', 'iban_checked');
 create trigger activity_append_only before update or delete or truncate on activity
     for each statement execute function refuse_change();
 
