@@ -20,7 +20,7 @@ from mopos.edges.demo.check import free_ports
 from mopos.outside.kavenegar import REFUSALS, Kavenegar
 from mopos.outside.sms import NotSent, Sent
 
-KEY = "canary/key with?odd#letters"
+KEY = "canary key with?odd#letters"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def simulator(tmp_path_factory):
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "mopos", "services-sim", f"--port={port}"],
-            env={"MOPOS_SMS_KEY": KEY, "PATH": "", **pythonpath()},
+            env={"MOPOS_SMS_KEY": KEY, "MOPOS_BANK_DEADLINE_S": "2", "PATH": "", **pythonpath()},
             stdout=out,
             stderr=out,
         )
@@ -130,7 +130,7 @@ async def test_every_answer_has_its_meaning(status, body, answer):
         port = server.sockets[0].getsockname()[1]
         assert await sent(f"http://127.0.0.1:{port}", "09121110005", "یک & دو", sender="1000") == answer
     head, _, form = requests[0].partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /v1/canary%2Fkey%20with%3Fodd%23letters/sms/send.json HTTP/1.1")
+    assert head.startswith(b"POST /v1/canary%20key%20with%3Fodd%23letters/sms/send.json HTTP/1.1")
     assert parse_qs(form.decode()) == {"receptor": ["09121110005"], "message": ["یک & دو"], "sender": ["1000"]}
 
 

@@ -25,15 +25,13 @@ from mopos.base.text import harmless, persian_digits
 
 # The outbox forgets the oldest first.
 OUTBOX_MAX = 500
-# Longer than every deadline that a gateway is run with in tests and in the demo.
-SLOW_S = 30.0
 # A long message is sent in parts; more than this the provider refuses.
 MESSAGE_LENGTH_MAX = 900
 _RECEPTOR = re.compile(r"09[0-9]{9}")
 
 # The first seven digits of a number, and what happens to messages to it.
 FAULTS: dict[str, str] = {
-    "0999100": "slow",  # no answer for half a minute
+    "0999100": "slow",  # no answer until the caller has long given up
     "0999200": "error",  # HTTP 500
     "0999300": "refused",  # 411: the number is not valid
     "0999400": "once",  # HTTP 500 the first time, then all is well
@@ -61,7 +59,7 @@ class Outbox:
 
     key: Secret
     clock: Clock
-    slow_s: float = SLOW_S
+    slow_s: float
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=OUTBOX_MAX))
     calls: Counter[str] = field(default_factory=Counter)
     taken: int = 0
@@ -78,7 +76,7 @@ class Outbox:
         return [message for message in self.messages if mobile in ("", message.mobile)]
 
 
-def routes(key: Secret, clock: Clock, slow_s: float = SLOW_S) -> list[Any]:
+def routes(key: Secret, clock: Clock, *, slow_s: float) -> list[Any]:
     """The simulator's addresses, for `services_sim`."""
     outbox = Outbox(key, clock, slow_s)
     return [_sending(outbox), *_showing(outbox)]

@@ -19,13 +19,18 @@ from mopos.outside import iban_inquiry_sim, kavenegar_sim
 # The simulators' keys where the settings name none.
 DEFAULT_KEY = "services-sim-key"
 # Requests that are under way when it is stopped may end; one that hangs on may not hold it longer.
-STOP_S = 3
+STOP_S = 5
 
 
 def _all_routes(settings: Settings, clock: Clock) -> list[Any]:
     """THE mount point: each simulator adds its line. Addresses must not meet (`/`, `/outbox` and `/v1/` are taken)."""
     return [
-        *kavenegar_sim.routes(Secret(settings.sms_key.get_secret_value() or DEFAULT_KEY), clock),
+        *kavenegar_sim.routes(
+            Secret(settings.sms_key.get_secret_value() or DEFAULT_KEY),
+            clock,
+            # Who is slow answers after the deadline of whoever asks, which is set for both by one name.
+            slow_s=settings.bank_deadline_s * 1.5,
+        ),
         *iban_inquiry_sim.routes(Secret(settings.inquiry_key.get_secret_value() or DEFAULT_KEY)),
     ]
 
