@@ -37,7 +37,8 @@ _PURCHASES = """
     select 100000 + i,
         case when a < 850 then 100001 when a < 970 then 100002 else 100003 end,
         'R' || i,
-        case when b < 400 then (array[150000, 250000, 490000, 1000000, 2500000, 3900000, 12000000, 30000000])[1 + b %% 8]
+        case when b < 400
+            then (array[150000, 250000, 490000, 1000000, 2500000, 3900000, 12000000, 30000000])[1 + b %% 8]
             else 1000 * round(20 * exp(c / 999.0 * 10)) + 10000 end,
         (array['علی', 'زهرا', 'محمد', 'فاطمه', 'رضا', 'مریم', 'حسین', 'نرگس', 'مهدی', 'لیلا', 'امیر', 'سارا', 'یاسر',
             'شیرین', 'کیان', 'پریسا', 'بهرام', 'نگار', 'آرش', 'ترانه'])[1 + d %% 20] || ' ' ||
@@ -93,12 +94,13 @@ _ATTEMPTS = """
             else (array['603799', '610433', '627353', '589210', '502229'])[1 + k %% 5] || '******' ||
                 lpad((k / 5 %% 10000)::text, 4, '0') end,
         case p.state when 'DECLINED' then (array['insufficient_funds', 'insufficient_funds', 'insufficient_funds',
-            'wrong_pin', 'wrong_pin', 'wrong_card', 'expired_card', 'limit_exceeded', 'issuer_down', 'other'])[1 + k %% 10]
+            'wrong_pin', 'wrong_pin', 'wrong_card', 'expired_card', 'limit_exceeded', 'issuer_down', 'other'
+            ])[1 + k %% 10]
             when 'CANCELLED' then 'cancelled' when 'EXPIRED' then 'session_expired' end,
         case p.state when 'DECLINED' then '51' else '' end,
         p.registered_at,
-        case when p.state in ('PAID', 'CONFLICTED', 'DECLINED', 'CANCELLED') then p.registered_at + interval '90 seconds'
-            when p.state = 'EXPIRED' then p.expires_at end
+        case when p.state in ('PAID', 'CONFLICTED', 'DECLINED', 'CANCELLED')
+            then p.registered_at + interval '90 seconds' when p.state = 'EXPIRED' then p.expires_at end
     from purchase p, lateral (select hashint8extended(p.id, 3) & 9223372036854775807 as k) hashed
     where p.id between %(first)s and %(last)s order by p.id
 """

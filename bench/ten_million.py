@@ -1,40 +1,116 @@
-"""`python -m bench.ten_million`: every list and search of the panel at ten thousand and at ten million purchases."""
+"""`python -m bench.ten_million`: every list and search of the panel at ten thousand and at ten million purchases.
+
+Both databases are filled and measured in one run, by the very functions that the pages call. Ratios are medians of many
+calls, small and large by turns, so that whatever else the machine does falls on both.
+"""
 
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+import asyncio
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from bench.filling import derive, fill
+from bench.filling import ACCOUNT, GATEWAYS, derive, fill
 from mopos.base import embedded
+from mopos.base.clock import TEHRAN
+from mopos.base.db import Database
 from mopos.db.migrate import migrate
+from mopos.domain.reports import one, sales, search
+from mopos.domain.reports.model import fields_of, parse_filter
 
 # A database that can be made again is not worth waiting for the disk; the rest is a server's usual size.
 SERVER = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
-    "shared_buffers": "2GB",
+    "shared_buffers": "4GB",
     "max_wal_size": "8GB",
     "maintenance_work_mem": "1GB",
     "autovacuum": "off",
 }
+ROUNDS = 101
+WARM_UP = 5
+# What the issue allows.
+RATIO_MAX = 1.3
+
+# Name and query string. The purchases that are named exist in both sizes.
+SEARCHES: tuple[tuple[str, str], ...] = (
+    ("newest", ""),
+    ("one gateway", "gateway=GATEWAY"),
+    ("purchase number", "number=NUMBER"),
+    ("Res", "res=R5007"),
+    ("Res from its beginning", "res=R*"),
+    ("bank reference", "ref=700000105007"),
+    ("a word of many", "text=سفارش"),
+    ("two words", "text=سفارش+کتاب"),
+    ("a rare word", "text=زعفران"),
+    ("three words, few hits", "text=سفارش+ویژه+زعفران"),
+    ("a word that is nowhere", "text=هیچ‌جا"),
+    ("an amount", "amount=250000"),
+    ("a range of amounts", "amount_min=1000000&amount_max=5000000"),
+    ("large amounts", "amount_min=300000000"),
+    ("paid", "state=PAID"),
+    ("declined or cancelled", "state=DECLINED&state=CANCELLED"),
+    ("under review", "state=CONFLICTED"),
+    ("waiting for the bank", "state=UNKNOWN"),
+    ("at the bank", "state=AT_BANK"),
+    ("not fetched", "ack=no"),
+    ("fetched", "ack=yes"),
+    ("late", "late=1"),
+    ("a month", "since=SINCE&until=UNTIL"),
+    ("up to a day", "until=UNTIL"),
+    ("end of a card", "card=1234"),
+    ("first and last digits of a card", "card=603799-1234"),
+    ("word, state, amount, month", "text=کتاب&state=PAID&amount_max=5000000&since=SINCE"),
+    ("amount and state", "amount=250000&state=DECLINED"),
+    ("what never holds", "state=PAID&res=Z*"),
+)
+Call = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Side:
+    """One of the two databases."""
+
+    name: str
+    dsn: str
+    purchases: int
+    db: Database
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.ten_million", description=__doc__)
     parser.add_argument("--small", type=int, default=10_000)
     parser.add_argument("--large", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/mopos-ten-million"), help="kept, and used again")
+    parser.add_argument(
+        "--export", type=int, default=0, metavar="ROWS", help="also export so many rows, in flat memory"
+    )
+    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(mode=0o755, exist_ok=True)
     with embedded.start(options.folder / "postgresql", settings=SERVER) as server:
-        for name, purchases in (("small", options.small), ("large", options.large)):
-            make(server.dsn, name, purchases)
+        sizes = {"small": options.small, "large": options.large}
+        dsns = {name: make(server.dsn, name, purchases) for name, purchases in sizes.items()}
+        result = asyncio.run(measure(dsns, sizes, options.rounds))
+        if options.export:
+            from bench.exporting import measure_exports  # noqa: PLC0415  # only when asked for
+
+            result["exports"] = measure_exports(dsns["large"], options.folder, options.export)
+    print(json.dumps(result, indent=2, ensure_ascii=False) if options.json else as_text(result))
+    sys.exit(0 if all(row["ratio"] <= RATIO_MAX for row in result["rows"]) else 1)
 
 
 def make(server: str, name: str, purchases: int) -> str:
@@ -50,5 +126,116 @@ def make(server: str, name: str, purchases: int) -> str:
     return dsn
 
 
+async def measure(dsns: dict[str, str], sizes: dict[str, int], rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Milliseconds of each list, search and report in both databases."""
+    async with (
+        Database(dsns["small"], pool_size=1, timeout_s=60, for_reports=True) as small,
+        Database(dsns["large"], pool_size=1, timeout_s=60, for_reports=True) as large,
+    ):
+        sides = [
+            Side("small", dsns["small"], sizes["small"], small),
+            Side("large", dsns["large"], sizes["large"], large),
+        ]
+        calls = [await _calls(side) for side in sides]
+        rows = [await _row(name, calls[0][name], calls[1][name], rounds) for name in calls[0]]
+    return {"rows": rows}
+
+
+async def _row(name: str, small: Call, large: Call, rounds: int) -> dict[str, object]:
+    times: tuple[list[float], list[float]] = ([], [])
+    found: list[object] = [None, None]
+    for number in range(WARM_UP + rounds):
+        for side, call in enumerate((small, large)):
+            began = time.perf_counter()
+            found[side] = await call()
+            if number >= WARM_UP:
+                times[side].append((time.perf_counter() - began) * 1000)
+    before, after = (statistics.median(side) for side in times)
+    return {"name": name, "small_ms": before, "large_ms": after, "ratio": after / before, "found": found}
+
+
+async def _calls(side: Side) -> dict[str, Call]:
+    """What the pages ask, by name. A search is made ready and asked for its first page and, where there are more, for
+    one in the middle."""
+    db, gateways = side.db, list(GATEWAYS)
+    now = datetime.now(UTC)
+    calls: dict[str, Call] = {}
+    for name, query in SEARCHES:
+        wanted = parse_filter(fields_of(_filled(query, now)))
+        scope = [GATEWAYS[1]] if "GATEWAY" in query else gateways
+        calls[name] = _page(db, scope, wanted)
+    middle = 100_000 + side.purchases // 2
+    calls["newest, in the middle"] = _page(db, gateways, parse_filter({}), before=middle)
+    calls["newest, back from the middle"] = _page(db, gateways, parse_filter({}), after=middle)
+    calls["a word of many, in the middle"] = _page(db, gateways, parse_filter({"text": ["سفارش"]}), before=middle)
+    calls["operators: newest of all"] = _page(db, None, parse_filter({}))
+    calls["operators: Res"] = _page(db, None, parse_filter({"res": ["R5007"]}))
+    calls["operators: end of a card"] = _page(db, None, parse_filter({"card": ["1234"]}))
+    calls["one purchase"] = _whole(db)
+    calls["dashboard"] = _dashboard(db, gateways, now)
+    return calls
+
+
+def _filled(query: str, now: datetime) -> str:
+    from mopos.base.clock import jalali  # noqa: PLC0415
+    from mopos.base.ids import with_check_digit  # noqa: PLC0415
+
+    since, until = now - timedelta(days=130), now - timedelta(days=100)
+    values = {
+        "GATEWAY": with_check_digit(GATEWAYS[1]),
+        "NUMBER": with_check_digit(105_007),
+        "SINCE": jalali(since)[:10],
+        "UNTIL": jalali(until)[:10],
+    }
+    for name, value in values.items():
+        query = query.replace(name, value)
+    return query
+
+
+def _page(db: Database, gateways: Sequence[int] | None, wanted: search.Filter, **cursor: int) -> Call:
+    async def call() -> int:
+        scope = None if gateways is None else list(gateways)
+        page = await search.page(db, scope, wanted, **cursor)
+        return len(page.lines)
+
+    return call
+
+
+def _whole(db: Database) -> Call:
+    async def call() -> str:
+        found = await one.whole(db, 105_007, ACCOUNT)
+        assert found is not None
+        await one.attempts(db, found.id)
+        await one.events(db, found.id)
+        await one.ledger_lines(db, found.id)
+        return found.state
+
+    return call
+
+
+def _dashboard(db: Database, gateways: list[int], now: datetime) -> Call:
+    async def call() -> int:
+        today = now.astimezone(TEHRAN).date()
+        found = await sales.by_period(db, gateways, sales.periods(now))
+        await sales.by_hour(db, gateways, today)
+        await sales.by_day(db, gateways, today - timedelta(days=29), today)
+        await sales.unacknowledged(db, gateways)
+        return found["month"].paid
+
+    return call
+
+
+def as_text(result: dict[str, list[dict[str, object]]]) -> str:
+    lines = [f"{'median ms':36} {'small':>8} {'large':>8} {'ratio':>6}   rows"]
+    for row in result["rows"]:
+        mark = "" if float(str(row["ratio"])) <= RATIO_MAX else "  <-- above"
+        lines.append(
+            f"{row['name']:36} {row['small_ms']:8.2f} {row['large_ms']:8.2f} {row['ratio']:6.2f}   {row['found']}{mark}"
+        )
+    lines += [json.dumps(row) for row in result.get("exports", [])]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
+    os.environ.setdefault("TZ", "UTC")
     main()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from mopos.base.db import Database, Row
+from mopos.base.db import Database
 from mopos.domain.reports.model import WORDS_MAX, Filter
 from mopos.domain.reports.statements import COUNT, NEWER, OLDER, PREPARE
 
@@ -22,6 +22,8 @@ PAGE = 50
 SCAN_MAX = 5_000
 # Most filters that are set in earnest hold for one purchase in five or more.
 _SCAN_FIRST = 5
+# A little more than it takes on average, so that mostly the second look is the last one.
+_SURELY = 1.3
 # A list says "more than 1,000" rather than count on.
 COUNTED_MAX = 1_000
 # Numbers are given in the order of time but for the difference of clocks and the longest statement (seconds).
@@ -111,12 +113,13 @@ class Search(NamedTuple):
         self, db: Database, *, before: int | None = None, after: int | None = None, limit: int = PAGE
     ) -> Page:
         """The part of the list older than `before` (None: the newest), or newer than `after`."""
-        values = self.values | {"limit": limit + 1}
+        values = dict(self.values)
         values["high"] = values["high"] if before is None else min(values["high"], before - 1)
         values["low"] = values["low"] if after is None else max(values["low"], after + 1)
         statement = (OLDER if after is None else NEWER)[self.driver]
-        rows, more = await _scanned(db, statement, values, [limit + 1] if self.exact else _scans(limit))
-        return _page(rows, more, limit, before, after)
+        return _page(
+            await _walk(db, statement, values, exact=self.exact, limit=limit, forward=after is not None), before, after
+        )
 
     async def count_some(self, db: Database) -> int | None:
         """How many purchases there are, counted up to one more than `COUNTED_MAX`; None where counting is not cheap."""
@@ -220,31 +223,42 @@ def classes(least: int | None, most: int | None) -> list[str]:
     return found
 
 
-def _scans(limit: int) -> list[int]:
-    """How many candidates are looked at: few, then as many as a page may."""
-    return sorted({min(_SCAN_FIRST * limit, SCAN_MAX), max(SCAN_MAX, limit + 1)})
+class _Walk(NamedTuple):
+    """What was found on the way: lines in the order of walking, whether they fill the page, how far it was looked."""
+
+    lines: list[Line]
+    limit: int
+    edge: int
+    more: bool
+    """Whether there are candidates that were not looked at."""
 
 
-async def _scanned(db: Database, statement: str, values: dict[str, Any], scans: list[int]) -> tuple[list[Row], bool]:
-    """The rows of a page, and whether there are candidates that were not looked at. Few are tried first."""
-    rows: list[Row] = []
-    for scan in scans:
-        rows = await db.all(statement, values | {"scan": scan})
-        if rows[0][0] < scan:
-            return rows, False
-        if len(rows) == values["limit"]:
-            break
-    return rows, True
+async def _walk(
+    db: Database, statement: str, values: dict[str, Any], *, exact: bool, limit: int, forward: bool
+) -> _Walk:
+    """Look at candidates, a few first, then as many as will fill the page if it goes on like that, but no more than
+    `SCAN_MAX` in all."""
+    lines: list[Line] = []
+    looked = 0
+    scan = limit + 1 if exact else min(_SCAN_FIRST * limit, SCAN_MAX)
+    while True:
+        rows = await db.all(statement, values | {"scan": scan, "limit": limit + 1 - len(lines)})
+        seen, edge = rows[0][:2]
+        # A part without any purchase is one row of nulls behind what the statement looked at.
+        lines += [Line(*row[2:]) for row in rows if row[2] is not None]
+        looked += scan
+        if seen < scan or len(lines) > limit or looked >= SCAN_MAX:
+            return _Walk(lines, limit, edge, seen == scan)
+        values |= {"low": edge + 1} if forward else {"high": edge - 1}
+        wanted = _SURELY * (limit + 1 - len(lines)) * looked / max(1, len(lines))
+        scan = round(min(max(wanted, _SCAN_FIRST * limit), SCAN_MAX - looked))
 
 
-def _page(rows: list[Row], more: bool, limit: int, before: int | None, after: int | None) -> Page:
-    edge = rows[0][1]
-    # A page without any purchase is one row of nulls behind what the statement looked at.
-    lines = [Line(*row[2:]) for row in rows if row[2] is not None]
-    full = len(lines) > limit
-    lines = lines[:limit]
-    going_on = lines[-1].id if full else edge if more else None
-    whole = full or not more
+def _page(walk: _Walk, before: int | None, after: int | None) -> Page:
+    full = len(walk.lines) > walk.limit
+    lines = walk.lines[: walk.limit]
+    going_on = lines[-1].id if full else walk.edge if walk.more else None
+    whole = full or not walk.more
     if after is not None:
         older = lines[0].id if lines else after + 1
         return Page(lines[::-1], older, going_on, whole)

@@ -10,16 +10,18 @@ PREPARE = """
         case when %(since)s::timestamptz is null then 0 else purchase_id_at(%(since)s) end,
         case when %(until)s::timestamptz is null then 4611686018427387904 else purchase_id_at(%(until)s) end,
         (
-            select coalesce(array_agg(word order by hits, word), '{}') from (
+            select coalesce(array_agg(word order by dense_from nulls first, word), '{}') from (
+                -- How far back the last two hundred purchases with a word reach: the further, the rarer it is.
                 select word, (
-                    select count(*)
+                    select max(hit.purchase_id)
                     from unnest(coalesce(%(gateways)s::bigint[], (select array_agg(id) from gateway))) g
                     cross join lateral (
-                        select from purchase_word w where w.gateway_id = g and w.word = wanted.word limit 1000
+                        select w.purchase_id from purchase_word w where w.gateway_id = g and w.word = wanted.word
+                        order by w.purchase_id desc offset 200 limit 1
                     ) hit
-                ) as hits
+                ) as dense_from
                 from words_of(%(text)s) as wanted (word) limit %(words_max)s
-            ) counted
+            ) ranked
         )
 """
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 # In the SVG's own units; the page scales it.
 WIDTH, HEIGHT = 640, 220
-_LEFT, _TOP, _BOTTOM = 64, 12, 26
+_LEFT, _TOP, _BOTTOM = 96, 14, 30
 _PLOT = HEIGHT - _TOP - _BOTTOM
 # Of a bar's place, what the bar takes.
 _FILL = 0.72

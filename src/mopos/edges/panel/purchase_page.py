@@ -10,12 +10,15 @@ from litestar import Response
 
 from mopos.actions.report_result import Report
 from mopos.banks.issuers import issuer
+from mopos.base.clock import jalali
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
+from mopos.base.text import persian_digits
 from mopos.domain.payments import store as payments
 from mopos.domain.payments.states import PAYREP_ERR
 from mopos.domain.reports import one
 from mopos.domain.reports.one import OneAttempt, OneEvent, Whole
+from mopos.edges.i18n.lang import Lang
 from mopos.edges.pay_rep import result_of
 from mopos.edges.soap.result import PayRepResult
 from mopos.edges.web import render
@@ -51,6 +54,7 @@ async def purchase_page(ask: Ask, panel: str, tones: Mapping[str, str]) -> Respo
         title=ask.t["purchase.title"],
         panel=panel,
         purchase=found,
+        at=lambda moment: persian_digits(jalali(moment)) if ask.lang is Lang.FA else jalali(moment),
         tones=tones,
         attempts=attempts,
         issuers={attempt.id: issuer(attempt.masked_pan) for attempt in attempts},
