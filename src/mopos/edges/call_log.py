@@ -8,7 +8,7 @@ nothing is asked of the database beside a call, and a wrong `Rmz` is told like e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mopos.actions.services import Services
 from mopos.base.ids import has_check_digit, without_check_digit
@@ -23,6 +23,8 @@ from mopos.edges.soap.result import PayRepCall
 
 # Enough to recognise what was sent, too little to be what was sent.
 _SHOWN_LENGTH_MAX = 60
+# What a bigint always holds.
+_AMOUNT_DIGITS_MAX = 18
 # Of a signature its length is enough to see that it was cut.
 _NEVER_SHOWN = frozenset({"Sig"})
 
@@ -37,6 +39,12 @@ _WRONG_ERRS: Mapping[int, str] = {
 }
 
 
+class _Key(NamedTuple):
+    gateway_id: int
+    door: str
+    is_wrong: bool
+
+
 class CallLog:
     """The log of one process."""
 
@@ -46,8 +54,8 @@ class CallLog:
 
     def form(self, fields: Mapping[str, str], outcome: str, problems: Sequence[tuple[str, str]] = ()) -> None:
         """A form of a shop. `problems`: codes of the catalogue, each with the field that it is about."""
-        gateway_id = _gateway_id(fields.get("ID", ""))
-        if gateway_id is None:
+        key = self._key(fields.get("ID"), "form", bool(problems))
+        if key is None:
             return
         data: dict[str, Any] = {"lengths": {name: len(value) for name, value in fields.items()}}
         if problems:
@@ -55,33 +63,39 @@ class CallLog:
             wrong = {name for _, name in problems if name in fields} - _NEVER_SHOWN
             data["values"] = {name: _cut(fields[name], _SHOWN_LENGTH_MAX) for name in sorted(wrong)}
         amount = latin_digits(fields.get("Amnt", "")).strip()
-        if amount.isascii() and amount.isdigit() and len(amount) <= 18:
+        if amount.isascii() and amount.isdigit() and len(amount) <= _AMOUNT_DIGITS_MAX:
             data["amount_rial"] = int(amount)
-        self._put(
-            Call(gateway_id, self._clock(), "form", outcome, _cut(fields.get("Res", ""), RES_LENGTH_MAX), None, data)
-        )
+        self._put(key, outcome, fields.get("Res"), None, data)
 
     def pay_rep(self, call: PayRepCall, err: int) -> None:
         """A call of PayRep and its `Err`."""
-        gateway_id = _gateway_id(call.id or "")
-        if gateway_id is None:
+        key = self._key(call.id, "payrep", err in _WRONG_ERRS)
+        if key is None:
             return
         data: dict[str, Any] = {"binding": call.binding}
         if err in _WRONG_ERRS:
             data["problems"] = [_WRONG_ERRS[err] if call.rmz is not None or err != 90 else "rmz_missing"]
-        res = _cut(call.res or "", RES_LENGTH_MAX)
-        self._put(Call(gateway_id, self._clock(), "payrep", str(err), res, call.source, data))
+        self._put(key, str(err), call.res, call.source, data)
 
     def wrong_call(self, request: AsmxRequest, wrong: Wrong) -> None:
         """A call of PayRep by GET or POST that lacked a parameter."""
-        gateway_id = _gateway_id(wrong.gateway_number or "")
-        if gateway_id is not None:
+        key = self._key(wrong.gateway_number, "payrep", True)
+        if key is not None:
             data = {"binding": request.method, "problems": ["parameter_missing"], "values": {"missing": wrong.missing}}
-            self._put(Call(gateway_id, self._clock(), "payrep", calls.FAULT, "", request.source, data))
+            self._put(key, calls.FAULT, None, request.source, data)
 
-    def _put(self, call: Call) -> None:
-        # Counted apart: a busy shop's good calls must not hide its bad ones, nor a guesser the shop's good ones.
-        self.recorder.put(call, (call.gateway_id, call.door, "problems" in call.data))
+    def _key(self, number: str | None, door: str, is_wrong: bool) -> _Key | None:
+        """Under which a call is counted; None: it names no gateway, or there were enough in this second. Right and
+        wrong ones apart: a busy shop's good calls must not hide its bad ones, nor a guesser the shop's good ones."""
+        gateway_id = _gateway_id(number or "")
+        if gateway_id is None:
+            return None
+        key = _Key(gateway_id, door, is_wrong)
+        return key if self.recorder.has_room(key) else None
+
+    def _put(self, key: _Key, outcome: str, res: str | None, source: str | None, data: Mapping[str, Any]) -> None:
+        call = Call(key.gateway_id, self._clock(), key.door, outcome, _cut(res or "", RES_LENGTH_MAX), source, data)
+        self.recorder.put(call, key)
 
 
 def _gateway_id(number: str) -> int | None:

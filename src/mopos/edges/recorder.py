@@ -65,14 +65,19 @@ class Recorder(Generic[Row]):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def has_room(self, key: Hashable) -> bool:
+        """Whether a row of this key would be kept now: who asks first need not make a row that is not."""
+        if self._counts.get(key, 0) < self._per_key_max:
+            return True
+        self.skipped += 1
+        return False
+
     def put(self, row: Row, key: Hashable = None) -> None:
         """Keep a row until it is written. Never waits, never raises. With a `key`, only so many of it in a second."""
         if key is not None:
-            count = self._counts.get(key, 0)
-            if count >= self._per_key_max:
-                self.skipped += 1
+            if not self.has_room(key):
                 return
-            self._counts[key] = count + 1
+            self._counts[key] = self._counts.get(key, 0) + 1
         if len(self._rows) == self._rows.maxlen:
             self.dropped += 1
             self._say_once("full")
