@@ -1,4 +1,4 @@
-"""What a gateway is set to refuse, by the actions alone: the order of refusals, round trips, races, networks, old Rmz."""
+"""What a gateway is set to refuse, by the actions alone: the refusals' order, round trips, races, networks, old Rmz."""
 
 import asyncio
 from dataclasses import replace

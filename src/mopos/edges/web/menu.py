@@ -58,6 +58,9 @@ def menu_of(ask: Ask) -> list[Entry]:
     else:
         return []
     here = str(ask.request.url.path)
+    if ask.area == "panel":
+        # Applications have no entry of their own: they become gateways.
+        here = here.replace(f"{root}/applications", f"{root}/gateways")
     found = [Entry(ask.t[key], url, needs) for key, url, needs in rows if ask.may(needs)]
     return [entry._replace(current=_is_in(here, entry.url, root)) for entry in found]
 

@@ -345,7 +345,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "gateway.sig_key.none": ("ندارد", "none"),
     "gateway.sig_key.change": ("ساختن یا عوض کردن", "Make or change it"),
     "gateway.sig_key.hint": (
-        "فروشگاه با این کلید فیلدهای فرم را امضا می‌کند (HMAC-SHA256). کلید فقط یک بار نشان داده می‌شود.",
+        "فروشگاه با این کلید فیلدهای فرم را امضا می‌کند. کلید فقط یک بار نشان داده می‌شود.",
         "The shop signs the form's fields with this key (HMAC-SHA256). It is shown once only.",
     ),
     "gateway.sig_key.make": ("ساختن کلید", "Make a key"),
