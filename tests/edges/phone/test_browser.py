@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
@@ -19,6 +20,8 @@ AUTHENTICATOR = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
+AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "is_mobile": True,
@@ -115,6 +118,98 @@ async def test_the_phone_lets_a_computer_in_by_the_number_it_shows(stack, chromi
 
         await computer.wait_for_url("**/app")  # by itself, when it looks next
         await expect(computer.locator(".who")).to_have_text(mobile)
+
+
+async def test_what_a_passkey_showed_cannot_be_shown_again_nor_after_it_was_revoked(stack, chromium):
+    mobile = new_mobile()
+    async with opened(chromium, stack, PHONE) as page:
+        await sign_up(page, stack, mobile)
+        await page.click(".tools form button")
+        await page.wait_for_url("**/sign-in?done=signed_out")
+        sent: list[str] = []
+        page.on("request", lambda r: sent.append(r.post_data or "") if r.url.endswith("/sign-in/passkey") else None)
+        await page.click("form[data-passkey=get] button")
+        await page.wait_for_url("**/app")
+        await page.click(".tools form button")
+        await page.wait_for_url("**/sign-in?done=signed_out")
+        # The very same bytes, from the very same browser.
+        answer = await page.evaluate(
+            """body => fetch("/sign-in/passkey", {method: "POST", body: new URLSearchParams(body)})
+                .then(async got => [got.status, await got.json()])""",
+            sent[0],
+        )
+        assert answer[0] == 400
+        assert "پذیرفته نشد" in answer[1]["problem"]
+
+        stack.sql(
+            "update device set revoked_at = now() where person_id = (select id from person where mobile = %s)", mobile
+        )
+        await page.click("form[data-passkey=get] button")
+        await expect(page.locator("form[data-passkey] [role=status]")).to_contain_text("دیگر به حسابی تعلق ندارد")
+
+
+async def test_a_copied_authenticator_is_noticed(stack, chromium):
+    """Its count does not grow (WebAuthn, section 6.1.1)."""
+    mobile = new_mobile()
+    async with opened(chromium, stack, PHONE) as page:
+        await sign_up(page, stack, mobile)
+        stack.sql(
+            "update device set sign_count = 1000000 where person_id = (select id from person where mobile = %s)", mobile
+        )
+        await page.goto("/confirm")
+        await page.click("form[data-passkey=get] button")
+        await expect(page.locator("form[data-passkey] [role=status]")).to_contain_text("پذیرفته نشد")
+
+
+@pytest.mark.parametrize("lang", ["fa", "en"])
+async def test_every_page_is_accessible_and_fits_a_small_phone(stack, chromium, lang):
+    mobile = new_mobile()
+    options = PHONE | {"viewport": {"width": 320, "height": 640}, "locale": lang, "bypass_csp": True}
+    async with opened(chromium, stack, options) as page:
+        found: list[str] = []
+
+        async def look() -> None:
+            await page.add_script_tag(content=AXE.read_text())
+            rules = {"runOnly": {"type": "tag", "values": WCAG_22_AA}}
+            for violation in (await page.evaluate("rules => axe.run(rules)", rules))["violations"]:
+                found.append(f"{page.url} {violation['id']} {[node['target'] for node in violation['nodes']]}")
+            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{page.url} is wider than the screen")
+
+        await page.goto("/sign-in")
+        await look()
+        await page.fill("[name=mobile]", "0912")
+        await page.click("button[value=phone]")
+        await look()
+        await page.fill("[name=mobile]", mobile)
+        await page.click("button[value=phone]")
+        await look()
+        await page.goto("/sign-in")
+        await page.fill("[name=mobile]", mobile)
+        await page.click("button[value=code]")
+        await look()
+        await page.fill("[name=code]", code_in(stack.texts_to(mobile)[0]))
+        await page.click("main form:has([name=code]) button")
+        await page.wait_for_url("**/sign-in/second*")
+        await page.click("summary")
+        await look()
+        await page.click("form[data-passkey=create] button")
+        await page.wait_for_url("**/app/recovery*")
+        await look()
+        await page.click("main form button")
+        await look()
+        ((request, device),) = stack.sql(
+            """
+            select (select max(id) from sign_in_request where mobile = %s),
+                (select max(d.id) from device d join person p on p.id = d.person_id where mobile = %s)
+            """,
+            *(mobile, mobile),
+        )
+        pages = ("", "/security", f"/security/devices/{device}", "/security/devices/new", "/security/totp", "/approve")
+        for path in (*(f"/app{part}" for part in (*pages, f"/approve/{request}", "/offline")), "/confirm"):
+            await page.goto(path)
+            await look()
+        assert found == []
 
 
 async def test_the_same_device_is_not_added_twice(stack, chromium):
