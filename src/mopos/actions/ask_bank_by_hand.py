@@ -9,7 +9,7 @@ from mopos.actions.finish_attempt import ask, at_bank, record_answer
 from mopos.actions.services import Services
 from mopos.banks.port import Confirmed, Declined, Pending, Silent, Unverified
 from mopos.domain.operators import store as operators
-from mopos.domain.operators.model import Operator
+from mopos.domain.operators.model import Operator, about_purchase
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.states import ENDED_UNPAID, State
@@ -34,8 +34,9 @@ async def ask_bank_by_hand(services: Services, operator: Operator, purchase: Pur
         "before": purchase.state,
         "after": after.state if after else purchase.state,
     }
+    subject = about_purchase(purchase.number)
     return await operators.tell(
-        services.db, operator, "ask_bank", subject=purchase.number, reason="", data=data, now=services.clock()
+        services.db, operator, "ask_bank", subject=subject, reason="", data=data, now=services.clock()
     )
 
 

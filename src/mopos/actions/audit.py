@@ -102,7 +102,7 @@ CHECKS: tuple[Check, ...] = (
         left join proposal r on r.id = (j.data ->> 'proposal')::bigint
         where p.id between %(first)s and %(last)s and j.event like 'corrected%%'
             and (r.decision is distinct from 'approved' or r.proposed_by = r.decided_by
-                or replace(r.act, 'correct_', 'corrected_') <> j.event or r.subject not like p.id || '_')
+                or replace(r.act, 'correct_', 'corrected_') <> j.event or r.subject not like 'purchase ' || p.id || '_')
         """,
     ),
     Check(

@@ -99,7 +99,7 @@ async def keep_run(
     head_id: int,
     head_hash: bytes,
 ) -> None:
-    """Note what a run found, in the database and in the process's log."""
+    """Note what a run found, for the console."""
     await log.keep_run(
         db,
         Run(
@@ -113,4 +113,3 @@ async def keep_run(
             head_hash=head_hash if head_id else None,
         ),
     )
-    logger.info("audit.head", kind=kind, findings=len(findings), row=head_id, hash=head_hash.hex() if head_id else "")

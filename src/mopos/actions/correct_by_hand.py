@@ -17,7 +17,7 @@ from mopos.base.errors import Refused
 from mopos.base.ids import without_check_digit
 from mopos.base.text import latin_digits
 from mopos.domain.operators import proposals
-from mopos.domain.operators.model import Act, Operator
+from mopos.domain.operators.model import Act, Operator, about_purchase, number_in
 from mopos.domain.operators.proposals import Proposal
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
@@ -45,7 +45,13 @@ async def propose_correction(
     if act is Act.CORRECT_PAID:
         data["bank_ref"] = _read_evidence(bank_ref)
     return await proposals.propose(
-        services.db, operator, act, subject=purchase.number, data=data, reason=reason, now=services.clock()
+        services.db,
+        operator,
+        act,
+        subject=about_purchase(purchase.number),
+        data=data,
+        reason=reason,
+        now=services.clock(),
     )
 
 
@@ -61,7 +67,7 @@ def _read_evidence(text: str) -> str:
 async def correct(services: Services, approver: Operator, proposal: Proposal, note: str) -> None:
     """Approve a correction, and do it. Raises `Refused`: `proposal_outdated` when the purchase has moved since (the
     bank has answered after all), `evidence_used` when the reference pays another attempt, `proposal_gone`."""
-    purchase = await store.by_id(services.db, without_check_digit(proposal.subject))
+    purchase = await store.by_id(services.db, without_check_digit(number_in(proposal.subject)))
     listed = move(purchase.state, EVENTS[proposal.act]) if purchase else None
     if purchase is None or listed is None or purchase.version != proposal.data["version"]:
         raise Refused(["proposal_outdated"])

@@ -13,7 +13,7 @@ from mopos.base.ids import without_check_digit
 from mopos.base.secret import keyed_hash, new_rmz
 from mopos.domain.operators import changes, merchants, proposals, store
 from mopos.domain.operators.changes import Approval, By
-from mopos.domain.operators.model import NEEDS, Act, Operator, Post
+from mopos.domain.operators.model import NEEDS, Act, Operator, Post, number_in
 from mopos.domain.operators.proposals import Proposal
 
 
@@ -60,9 +60,9 @@ async def _revoke_rmz(services: Services, approver: Operator, proposal: Proposal
     nobodys = keyed_hash(services.settings.rmz_key, new_rmz().reveal())
     done = await merchants.revoke_rmz(
         services.db,
-        without_check_digit(proposal.subject),
+        without_check_digit(number_in(proposal.subject)),
         nobodys_hash=nobodys,
-        subject=proposal.subject,
+        number=number_in(proposal.subject),
         approval=Approval(proposal.id, approver.id, note),
         now=services.clock(),
     )

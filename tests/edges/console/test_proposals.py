@@ -278,7 +278,7 @@ async def test_an_rmz_is_revoked_by_two(stack, web):
     async with signed_in(stack, make_operator(stack, "risk")) as second:
         assert "Approved" in (await second.send(await second.get(proposed.path), "/approve")).text
     assert (await shop.pay_rep(web, bought.res))["Err"] == "90"
-    assert told(stack, "revoke_rmz", shop.id)
+    assert told(stack, "revoke_rmz", f"gateway {shop.id}")
 
 
 # --- the log ----------------------------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ def number_of(shop: Shop, res: str) -> str:
 
 def told(stack: Stack, act: str, subject: str) -> list[dict]:
     """The audit log's rows of an act about something."""
+    # Numbers mean purchases here.
+    subject = f"purchase {subject}" if subject.isdigit() else subject
     rows = stack.sql(
         "select operator_id, reason, data from audit_log where act = %s and subject = %s order by id", act, subject
     )

@@ -35,6 +35,7 @@ class GatewayRow(NamedTuple):
     id: int
     name: str
     account_id: int | None
+    account_name: str
     application_id: int | None
     created_at: datetime
     suspended_at: datetime | None
@@ -82,7 +83,7 @@ async def gateways(db: Database, account_id: int) -> list[GatewayRow]:
     """An account's gateways."""
     rows = await db.all(
         """
-        select g.id, g.name, g.account_id, x.id, g.created_at, g.suspended_at, g.closed_at, g.rmz_shown_at,
+        select g.id, g.name, g.account_id, '', x.id, g.created_at, g.suspended_at, g.closed_at, g.rmz_shown_at,
             g.old_rmz_until
         from gateway g left join application x on x.gateway_id = g.id
         where g.account_id = %(id)s order by g.id limit 500
@@ -96,9 +97,10 @@ async def gateway(db: Database, gateway_id: int) -> GatewayRow | None:
     """One gateway, whoever's it is."""
     row = await db.one(
         """
-        select g.id, g.name, g.account_id, x.id, g.created_at, g.suspended_at, g.closed_at, g.rmz_shown_at,
-            g.old_rmz_until
-        from gateway g left join application x on x.gateway_id = g.id where g.id = %(id)s
+        select g.id, g.name, g.account_id, coalesce(a.name, ''), x.id, g.created_at, g.suspended_at, g.closed_at,
+            g.rmz_shown_at, g.old_rmz_until
+        from gateway g left join account a on a.id = g.account_id left join application x on x.gateway_id = g.id
+        where g.id = %(id)s
         """,
         {"id": gateway_id},
     )
@@ -129,7 +131,7 @@ async def applications(db: Database, account_id: int) -> list[ApplicationRow]:
 
 
 async def revoke_rmz(
-    db: Database, gateway_id: int, *, nobodys_hash: bytes, subject: str, approval: Approval, now: datetime
+    db: Database, gateway_id: int, *, nobodys_hash: bytes, number: str, approval: Approval, now: datetime
 ) -> bool:
     """Every `Rmz` of a gateway stops at once; its owner fetches a new one. Approves the proposal by the same statement.
     False: no such gateway, or it was closed. Raises `Refused` (`proposal_gone`)."""
@@ -142,7 +144,7 @@ async def revoke_rmz(
             ),
             noted as (
                 insert into activity (account_id, operator_id, at, act, subject)
-                select account_id, %(operator)s, %(now)s, 'rmz_revoked_by_operator', %(subject)s from revoked
+                select account_id, %(operator)s, %(now)s, 'rmz_revoked_by_operator', %(number)s from revoked
                 where account_id is not null
             )
             select approve(%(proposal)s, %(operator)s, %(note)s, %(now)s) from revoked
@@ -150,7 +152,7 @@ async def revoke_rmz(
             {
                 "id": gateway_id,
                 "hash": nobodys_hash,
-                "subject": subject,
+                "number": number,
                 "proposal": approval.proposal_id,
                 "operator": approval.operator_id,
                 "note": approval.note,

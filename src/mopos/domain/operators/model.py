@@ -125,6 +125,21 @@ def check_password(password: str, name: str) -> None:
         raise Refused(["password_guessable"])
 
 
+def about_purchase(number: str) -> str:
+    """How the log and proposals name a purchase: numbers of purchases and of gateways may be the same."""
+    return f"purchase {number}"
+
+
+def about_gateway(number: str) -> str:
+    """The same of a gateway."""
+    return f"gateway {number}"
+
+
+def number_in(subject: str) -> str:
+    """The number in such a name."""
+    return subject.rpartition(" ")[2]
+
+
 def check_reason(text: str) -> str:
     """Why an act is done: every dangerous one needs it. Raises `Refused`."""
     reason = text.strip()

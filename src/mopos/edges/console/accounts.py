@@ -14,9 +14,10 @@ from mopos.domain.accounts.activity import PAGE_SIZE
 from mopos.domain.applications import store as applications
 from mopos.domain.operators import log, merchants, proposals, store
 from mopos.domain.operators.merchants import PAGE, GatewayRow
-from mopos.domain.operators.model import Act, Duty, check_reason
+from mopos.domain.operators.model import Act, Duty, about_gateway, check_reason
 from mopos.domain.people.model import read_mobile
 from mopos.edges.console import show
+from mopos.edges.panel.activity import in_words
 from mopos.edges.panel.documents import download_document
 from mopos.edges.web import render
 from mopos.edges.web.ask import Ask, NotFound
@@ -61,7 +62,7 @@ async def show_account(ask: Ask) -> Response[Any]:
         gateways=await merchants.gateways(db, account_id),
         applications=await merchants.applications(db, account_id),
         documents=await document_store.documents(db, account_id, removed_too=True),
-        deeds=deeds[:PAGE_SIZE],
+        deeds=[(deed, in_words(deed, ask.t)) for deed in deeds[:PAGE_SIZE]],
         older=show.go_on(ask, deeds, PAGE_SIZE),
     )
 
@@ -74,7 +75,7 @@ async def get_document(ask: Ask) -> Response[Any]:
         ask.services.db,
         ask.operator,
         "read_document",
-        subject=with_check_digit(account_id),
+        subject=f"account {with_check_digit(account_id)}",
         reason="",
         data={"document": document_id},
         now=ask.now,
@@ -95,8 +96,8 @@ async def _gateway_page(ask: Ask, gateway: GatewayRow, refused: Refused | None =
         title=gateway.name,
         gateway=gateway,
         number=number,
-        waiting=await proposals.about(ask.services.db, number, ask.now),
-        entries=await log.about(ask.services.db, number),
+        waiting=await proposals.about(ask.services.db, about_gateway(number), ask.now),
+        entries=await log.about(ask.services.db, about_gateway(number)),
     )
 
 
@@ -128,7 +129,7 @@ async def _propose(ask: Ask, act: Act, data: dict[str, Any]) -> Response[Any]:
             ask.services.db,
             ask.operator,
             act,
-            subject=with_check_digit(gateway.id),
+            subject=about_gateway(with_check_digit(gateway.id)),
             data=data,
             reason=check_reason(show.form(ask, "reason")),
             now=ask.now,

@@ -34,15 +34,11 @@ async def show_log(ask: Ask) -> Response[Any]:
         entries=entries[:PAGE],
         older=show.go_on(ask, entries, PAGE),
         people=[("", ask.t["console.everybody"]), *((str(one.id), one.shown) for one in operators)],
-        acts=[("", ask.t["console.every_act"]), *((act, _act(ask, act)) for act in await log.acts(db))],
+        acts=[("", ask.t["console.every_act"]), *((act, show.did(act, ask)) for act in await log.acts(db))],
         subject=ask.query("subject"),
         who=who,
         act=ask.query("act"),
     )
-
-
-def _act(ask: Ask, act: str) -> str:
-    return ask.t.get(f"console.did.{act}", act)
 
 
 ROUTES: list[Route] = [Route("GET", "/console/log", show_log, Duty.LOOK)]

@@ -10,7 +10,7 @@ from mopos.actions.decide_proposal import approve as approve_proposal
 from mopos.actions.decide_proposal import turn_down
 from mopos.base.errors import Refused
 from mopos.domain.operators import log, proposals
-from mopos.domain.operators.model import REASON_LENGTH_MAX, Act, Duty
+from mopos.domain.operators.model import REASON_LENGTH_MAX, Act, Duty, number_in
 from mopos.domain.operators.proposals import PAGE, Proposal
 from mopos.edges.console import show
 from mopos.edges.web import render
@@ -57,9 +57,9 @@ def url_of(proposal: Proposal) -> str:
     """The page of what a proposal is about."""
     match proposal.act:
         case Act.CORRECT_PAID | Act.CORRECT_UNPAID:
-            return f"/console/purchases/{proposal.subject}"
+            return f"/console/purchases/{number_in(proposal.subject)}"
         case Act.SUSPEND_GATEWAY | Act.REVOKE_RMZ:
-            return f"/console/gateways/{proposal.subject}"
+            return f"/console/gateways/{number_in(proposal.subject)}"
         case _:
             return "/console/operators"
 

@@ -13,7 +13,7 @@ from mopos.actions.correct_by_hand import EVENTS, propose_correction
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.domain.operators import log, proposals, transcripts
-from mopos.domain.operators.model import Act, Duty, check_reason
+from mopos.domain.operators.model import Act, Duty, about_purchase, check_reason
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.states import PAYREP_ERR, State, move
@@ -77,8 +77,8 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         one.events(db, purchase_id),
         one.ledger_lines(db, purchase_id),
         transcripts.of_purchase(db, purchase_id),
-        log.about(db, purchase.number),
-        proposals.about(db, purchase.number, ask.now),
+        log.about(db, about_purchase(purchase.number)),
+        proposals.about(db, about_purchase(purchase.number), ask.now),
     )
     return show.page(
         ask,

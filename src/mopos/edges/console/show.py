@@ -36,9 +36,18 @@ def page(ask: Ask, template: str, refused: Refused | None = None, **values: Any)
         template,
         since=lambda moment: since(moment, ask),
         exact=lambda moment: exact(moment, ask),
+        did=lambda act: did(act, ask),
         **more,
         **values,
     )
+
+
+def did(act: str, ask: Ask) -> str:
+    """An act of the audit log in words; one that has none is shown by its name."""
+    for step in ("propose", "refused", "withdrawn"):
+        if act.startswith(f"{step}_"):
+            return f"{ask.t[f'console.step.{step}']}: {did(act.removeprefix(f'{step}_'), ask)}"
+    return ask.t.get(f"console.did.{act}", act)
 
 
 def exact(moment: datetime, ask: Ask) -> str:

@@ -44,6 +44,7 @@ _CONSOLE: tuple[tuple[str, str, Duty], ...] = (
     ("menu.log", "/console/log", Duty.LOOK),
     ("menu.operators", "/console/operators", Duty.MANAGE_OPERATORS),
     ("menu.system", "/console/system", Duty.LOOK),
+    ("menu.security", "/console/security", Duty.LOOK),
 )
 
 
