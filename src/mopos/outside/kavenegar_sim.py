@@ -168,7 +168,7 @@ _STYLE = """
 body{margin:0;background:var(--p);color:var(--i)}
 body{font:1rem/1.8 Vazirmatn,"Segoe UI","Noto Sans Arabic",Tahoma,sans-serif}
 main{max-inline-size:40rem;margin-inline:auto;padding:1rem}
-h1{font-size:1.375rem;margin:0}h1+p,time,.none{color:var(--s)}
+h1{font-size:1.375rem;margin:0}h1~p,time,.none{color:var(--s)}
 p{margin:0 0 1rem}ol{list-style:none;margin:0;padding:0}
 li{background:var(--c);border-radius:1rem;padding:1rem 1.25rem;margin-block-end:.75rem}
 header{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem}
@@ -195,8 +195,8 @@ def _page(messages: list[Message], mobile: str) -> Response[bytes]:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="5"><title>صندوق پیامک‌های آزمایشی · SMS outbox</title><style>{_STYLE}</style></head>
 <body><main><h1>صندوق پیامک‌های آزمایشی</h1>
-<p>هیچ پیامکی واقعاً فرستاده نمی‌شود؛ همه این‌جا می‌آیند، تازه‌ترین اول. این صفحه خودبه‌خود تازه می‌شود.<br>
-<span lang="en" dir="ltr">SMS outbox: nothing is really sent; newest first, refreshed by itself.</span></p>
+<p>هیچ پیامکی واقعاً فرستاده نمی‌شود؛ همه این‌جا می‌آیند، تازه‌ترین اول. این صفحه خودبه‌خود تازه می‌شود.</p>
+<p lang="en" dir="ltr">SMS outbox: nothing is really sent; newest first, refreshed by itself.</p>
 <form><label>شماره · Number
 <input name="mobile" inputmode="numeric" dir="ltr" value="{escape(mobile)}"></label>
 <button>نشان بده · Show</button></form>
