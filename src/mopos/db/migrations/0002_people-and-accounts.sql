@@ -109,6 +109,7 @@ create table ceremony (
     operator_id bigint,
     expires_at timestamptz not null
 );
+create index ceremony_expires on ceremony (expires_at);
 comment on table ceremony is 'A WebAuthn challenge that waits for its answer; taken out when answered.';
 
 create table account (

@@ -8,6 +8,8 @@ from mopos.base.db import Database
 
 # How long somebody may look for the finger that the phone knows.
 LIFE = timedelta(minutes=5)
+# More than one, so that what is left over shrinks; few, so that asking stays quick.
+_GONE_MAX = 10
 
 
 async def begin(
@@ -20,9 +22,16 @@ async def begin(
     person_id: int | None = None,
     operator_id: int | None = None,
 ) -> None:
-    """Keep a challenge until it is answered."""
+    """Keep a challenge until it is answered. Some that nobody answered go out with it: anybody may ask for one, so the
+    table must not grow by asking."""
     await db.one(
         """
+        with gone as (
+            delete from ceremony where id_hash in (
+                select id_hash from ceremony where expires_at < %(now)s order by expires_at limit %(gone_max)s
+                for update skip locked
+            )
+        )
         insert into ceremony (id_hash, kind, challenge, person_id, operator_id, expires_at)
         values (%(id_hash)s, %(kind)s, %(challenge)s, %(person_id)s, %(operator_id)s, %(expires_at)s)
         """,
@@ -32,7 +41,9 @@ async def begin(
             "challenge": challenge,
             "person_id": person_id,
             "operator_id": operator_id,
+            "now": now,
             "expires_at": now + LIFE,
+            "gone_max": _GONE_MAX,
         },
     )
 

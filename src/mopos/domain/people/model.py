@@ -15,6 +15,8 @@ from mopos.base.text import latin_digits
 # A phone's browser stays signed in for a working day without being used, and for a month at most.
 IDLE = timedelta(hours=8)
 ABSOLUTE = timedelta(days=30)
+# Between the message's code and the second factor: time to set up an authenticator, little to guess in.
+HALF_ABSOLUTE = timedelta(minutes=30)
 # Operators answer for other people's money: a console left open closes itself.
 CONSOLE_IDLE = timedelta(minutes=30)
 CONSOLE_ABSOLUTE = timedelta(hours=12)

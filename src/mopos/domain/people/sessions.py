@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from mopos.base.db import Database
-from mopos.domain.people.model import ABSOLUTE, CONSOLE_ABSOLUTE, CONSOLE_IDLE, IDLE, Person, Session
+from mopos.domain.people.model import (
+    ABSOLUTE,
+    CONSOLE_ABSOLUTE,
+    CONSOLE_IDLE,
+    HALF_ABSOLUTE,
+    IDLE,
+    Person,
+    Session,
+)
 
 # A browser's own words about itself, as far as they are kept.
 AGENT_LENGTH_MAX = 300
@@ -106,6 +114,7 @@ async def find(db: Database, token_hash: bytes, now: datetime) -> Session | None
                 and s.seen_at > %(now)s - case when s.operator_id is null then %(idle)s else %(console_idle)s end
                 and s.created_at > %(now)s
                     - case when s.operator_id is null then %(absolute)s else %(console_absolute)s end
+                and (s.second_factor or s.created_at > %(now)s - %(half)s)
         ),
         seen as (
             update session set seen_at = %(now)s from s
@@ -121,6 +130,7 @@ async def find(db: Database, token_hash: bytes, now: datetime) -> Session | None
             "absolute": ABSOLUTE,
             "console_idle": CONSOLE_IDLE,
             "console_absolute": CONSOLE_ABSOLUTE,
+            "half": HALF_ABSOLUTE,
             "seen_every": SEEN_EVERY,
         },
     )
