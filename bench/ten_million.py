@@ -1,7 +1,7 @@
 """`python -m bench.ten_million`: every list and search of the panel at ten thousand and at ten million purchases.
 
-Both databases are filled and measured in one run, by the very functions that the pages call. Ratios are medians of many
-calls, small and large by turns, so that whatever else the machine does falls on both.
+Both databases are filled and measured in one run, by the very functions that the pages call. Many calls, small and
+large by turns, so that whatever else the machine does falls on both.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ async def _row(name: str, small: Call, large: Call, rounds: int) -> dict[str, An
             found[side] = await call()
             if number >= WARM_UP:
                 times[side].append((time.perf_counter() - began) * 1000)
-    before, after = (statistics.median(side) for side in times)
+    # The lower quartile: a call's time when nobody else wants the processor. The median tells of the neighbours too.
+    before, after = (statistics.quantiles(side, n=4)[0] for side in times)
     return {"name": name, "small_ms": before, "large_ms": after, "ratio": after / before, "found": found}
 
 
@@ -162,7 +163,8 @@ async def _calls(side: Side) -> dict[str, Call]:
     for name, query in SEARCHES:
         wanted = parse_filter(fields_of(_filled(query, now)))
         scope = [GATEWAYS[1]] if "GATEWAY" in query else gateways
-        calls[name] = _page(db, scope, wanted)
+        # A small database has only a dozen late ones.
+        calls[name] = _page(db, scope, wanted, limit=10) if wanted.late else _page(db, scope, wanted)
     middle = 100_000 + side.purchases // 2
     calls["newest, in the middle"] = _page(db, gateways, parse_filter({}), before=middle)
     calls["newest, back from the middle"] = _page(db, gateways, parse_filter({}), after=middle)
@@ -188,10 +190,10 @@ def _filled(query: str, now: datetime) -> str:
     return query
 
 
-def _page(db: Database, gateways: Sequence[int] | None, wanted: search.Filter, **cursor: int) -> Call:
+def _page(db: Database, gateways: Sequence[int] | None, wanted: search.Filter, **more: int) -> Call:
     async def call() -> int:
         scope = None if gateways is None else list(gateways)
-        page = await search.page(db, scope, wanted, **cursor)
+        page = await search.page(db, scope, wanted, **more)
         return len(page.lines)
 
     return call
@@ -223,7 +225,7 @@ def _dashboard(db: Database, gateways: list[int], now: datetime) -> Call:
 
 def as_text(rows: list[dict[str, Any]], exports: list[dict[str, Any]]) -> str:
     """Two tables, as docs/benchmarks.md has them."""
-    lines = ["| median, ms | small | large | ratio | lines |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| lower quartile, ms | small | large | ratio | lines |", "| --- | --- | --- | --- | --- |"]
     for row in rows:
         small, large = row["found"]
         found = f"{small}, {large}" if small != large else f"{small}"
