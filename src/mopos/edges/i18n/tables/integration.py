@@ -132,8 +132,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "try.title": ("آزمایش PayRep", "Try PayRep"),
     "try.ask": ("پرسش", "Ask"),
     "try.note": (
-        "این صفحه همان پاسخی را نشان می‌دهد که سرور شما می‌گیرد، اما رمز نمی‌خواهد و خرید را «تحویل‌گرفته» نمی‌کند: "
-        "تا فروشگاه خودش نپرسد، خرید بی‌خبر می‌ماند.",
+        "این صفحه همان پاسخی را نشان می‌دهد که سرور شما می‌گیرد، اما رمز نمی‌خواهد و چیزی را به حساب فروشگاه نمی‌گذارد: "
+        "تا خود فروشگاه نپرسد، خرید «نتیجه گرفته نشده» می‌ماند.",
         "This shows the very answer that your server would get, but needs no password and acknowledges nothing: until "
         "the shop itself asks, the payment stays unacknowledged.",
     ),
