@@ -179,8 +179,9 @@ async def test_suspending_with_money_pending_takes_two(stack, owner, web):
         page = await console.get(url)
         assert "takes two" in page.text
         token = csrf(page)
-        alone = await console.post(f"{url}/decision", _csrf=token, event="suspended", reason="تنها")
-        assert alone.status == 409
+        for event in ("suspended", "closed"):
+            alone = await console.post(f"{url}/decision", _csrf=token, event=event, reason="تنها")
+            assert alone.status == 409
         assert state_of(stack, with_check_digit(application)) == "approved"
         await console.post(f"{url}/proposal", _csrf=token, reason="شکایت خریداران")
         twice = await console.post(f"{url}/proposal", _csrf=token, reason="شکایت خریداران")

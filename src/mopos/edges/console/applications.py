@@ -143,7 +143,7 @@ async def _page(
     if refused:
         application = await store.find(ask.services.db, application.id) or application
     db = ask.services.db
-    by_two = application.state is State.APPROVED and await acts.needs_two(ask.services, application)
+    by_two = await acts.needs_two(ask.services, application)
     events = [event for event in moves_of(application.state, Who.OPERATOR) if event in acts.DECISIONS]
     return render.page(
         ask,
@@ -156,7 +156,7 @@ async def _page(
         url=_url(application),
         tone=TONES[application.state],
         may_ask=Event.MORE_WANTED in events and ask.may(Duty.ANSWER),
-        events=[e for e in events if e is not Event.MORE_WANTED and not (by_two and e is Event.SUSPENDED)],
+        events=[e for e in events if e is not Event.MORE_WANTED and not (by_two and e in acts.STOPS)],
         by_two=by_two,
         history=await store.history(db, application.id),
         messages=await store.messages(db, application.id),
