@@ -279,7 +279,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "هنوز نه. فروشگاه باید نتیجه را با PayRep بپرسد.",
         "Not yet. The shop has to ask for the result by PayRep.",
     ),
-    "purchase.redirect_url": ("نشانی بازگشت", "RedirectURL"),
     "purchase.buyer_ip": ("نشانی اینترنتی خریدار", "Buyer's internet address"),
     "purchase.attempts": ("تلاش‌های پرداخت", "Attempts to pay"),
     "purchase.attempt": ("تلاش", "Attempt"),
