@@ -27,11 +27,13 @@ def guide_path(path: str) -> str:
 
 
 def logged_path(path: str) -> str:
-    """A path without the unguessable references that open a buyer's page."""
+    """A path without the unguessable references that open a buyer's page, or that a waiting computer has."""
     if path.startswith("/pay/return/"):
         return "/pay/return/*"
     if path.startswith("/pay/"):
         return "/pay/*"
+    if path.startswith("/sign-in/phone/"):
+        return "/sign-in/phone/*"
     return path[:100]
 
 
