@@ -21,6 +21,8 @@ from mopos.domain.applications.store import By, NewGateway
 DECISIONS = frozenset(
     {Event.APPROVED, Event.REJECTED, Event.REOPENED, Event.SUSPENDED, Event.RESUMED, Event.CLOSED, Event.MORE_WANTED}
 )
+# What stops a gateway that sells.
+STOPS = frozenset({Event.SUSPENDED, Event.CLOSED})
 
 
 class Approval(NamedTuple):
@@ -34,16 +36,18 @@ async def decide(
     services: Services, application: Application, event: Event, reason: str, *, operator_id: int, ip: str
 ) -> None:
     """Make one of `DECISIONS`. Refusals: `reason_missing`, `reason_too_long`, `application_moved`, and
-    `suspension_needs_two` for a gateway with money pending."""
-    if event is Event.SUSPENDED and await needs_two(services, application):
+    `suspension_needs_two` for stopping a gateway with money pending."""
+    if event in STOPS and await needs_two(services, application):
         raise Refused(["suspension_needs_two"])
     await _decide(services, application, event, read_reason(reason), By(services.clock(), ip, operator_id=operator_id))
 
 
 async def needs_two(services: Services, application: Application) -> bool:
-    """Whether suspending this gateway holds back a merchant's money, so that it takes two operators."""
-    gateway_id = application.gateway_id
-    return gateway_id is not None and await store.has_money_pending(services.db, gateway_id)
+    """Whether stopping this gateway holds back a merchant's money, so that it takes two operators. What two have
+    suspended, one may close."""
+    if application.state is not State.APPROVED or application.gateway_id is None:
+        return False
+    return await store.has_money_pending(services.db, application.gateway_id)
 
 
 async def suspend(
