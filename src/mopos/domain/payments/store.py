@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 from psycopg.errors import UniqueViolation
@@ -135,10 +135,27 @@ async def register(
     )
     if row is None:
         return None
-    refusal, purchase_id, attempt_id, name, brand_name, brand_colour, brand_logo_hash, terminal_off = row
+    refusal, purchase_id, *facts = row
     if purchase_id is None:
         return Registered(None, refusal)
-    purchase = Purchase(
+    attempt = NewAttempt(ref, terminal_id, ip_address(buyer_ip), token, now, expires_at)
+    return Registered(_just_registered(new, purchase_id, attempt, facts), refusal)
+
+
+class NewAttempt(NamedTuple):
+    """What a new purchase's first attempt was given."""
+
+    ref: str
+    terminal_id: int
+    buyer_ip: IPv4Address | IPv6Address
+    token: str
+    now: datetime
+    expires_at: datetime
+
+
+def _just_registered(new: NewPurchase, purchase_id: int, first: NewAttempt, facts: Sequence[Any]) -> Purchase:
+    attempt_id, name, brand_name, brand_colour, brand_logo_hash, terminal_off = facts
+    return Purchase(
         id=purchase_id,
         gateway_id=new.gateway_id,
         gateway_name=name,
@@ -147,23 +164,23 @@ async def register(
         nam=new.nam,
         dsc=new.dsc,
         redirect_url=new.redirect_url,
-        buyer_ip=ip_address(buyer_ip),
-        token=token,
+        buyer_ip=first.buyer_ip,
+        token=first.token,
         state=State.REGISTERED,
         version=1,
         attempt_count=1,
         check_count=0,
-        registered_at=now,
-        expires_at=expires_at,
+        registered_at=first.now,
+        expires_at=first.expires_at,
         paid_at=None,
         late=False,
         acknowledged_at=None,
         attempt_id=attempt_id,
-        terminal_id=terminal_id,
+        terminal_id=first.terminal_id,
         attempt_state="LIVE",
-        attempt_started_at=now,
+        attempt_started_at=first.now,
         attempt_ended_at=None,
-        ref=ref,
+        ref=first.ref,
         bank_token=None,
         bank_redirect=None,
         bank_ref=None,
@@ -175,7 +192,6 @@ async def register(
         brand_logo_hash=brand_logo_hash,
         terminal_off=terminal_off,
     )
-    return Registered(purchase, refusal)
 
 
 async def by_res(db: Database, gateway_id: int, res: str) -> Purchase | None:
