@@ -81,7 +81,7 @@ def started(host: str, ports: Ports, **environment: str) -> Iterator[Demo]:
         "MOPOS_SANDBOX_URL": bank,
         "MOPOS_SMS_URL": services,
         "MOPOS_SMS_KEY": SIMULATORS_KEY,
-        "MOPOS_INQUIRY_URL": services,
+        "MOPOS_INQUIRY_URL": f"{services}/inquiry",
         "MOPOS_INQUIRY_KEY": SIMULATORS_KEY,
         **environment,
     }
