@@ -61,7 +61,7 @@ async def about(db: Database, subject: str, limit: int = 50) -> list[Entry]:
 
 
 async def acts(db: Database) -> list[str]:
-    """The kinds of acts there are in the log, found by hopping from one to the next by id only where it is short."""
+    """The kinds of acts among the newest rows, to choose from."""
     rows = await db.all(
         "select distinct act from (select act from audit_log order by id desc limit 5000) newest order by act"
     )
