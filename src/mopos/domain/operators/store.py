@@ -93,11 +93,5 @@ async def number_of(db: Database, name: str) -> int | None:
     return int(row[0]) if row else None
 
 
-async def anybody(db: Database) -> bool:
-    """Whether there is an operator who may work: adding the next one takes two then."""
-    row = await db.one("select 1 from operator where disabled_at is null limit 1")
-    return row is not None
-
-
 def _listed(row: Row) -> Listed:
     return Listed(row[0], row[1], row[2], Post(row[3]), *row[4:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,8 +76,3 @@ def go_on(ask: Ask, rows: list[Any], size: int, last_id: str = "id") -> str | No
 def form(ask: Ask, name: str) -> str:
     """A field of the form, without blanks around it."""
     return ask.form.get(name, "").strip()
-
-
-def fields(ask: Ask, *names: str) -> Mapping[str, str]:
-    """Some fields of the form."""
-    return {name: form(ask, name) for name in names}
