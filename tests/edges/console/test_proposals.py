@@ -6,7 +6,7 @@ import pytest
 from tests.edges.console.world import Person as World
 from tests.edges.console.world import conflicted_purchase, make_new, number_of, told, unknown_purchase
 from tests.stack import eventually
-from tests.web import Visitor, give_gateway, make_account, make_operator, signed_in
+from tests.web import Visitor, give_gateway, make_account, make_member, make_operator, signed_in
 
 
 def audit(stack) -> str:
@@ -281,13 +281,47 @@ async def test_an_rmz_is_revoked_by_two(stack, web):
     assert told(stack, "revoke_rmz", f"gateway {shop.id}")
 
 
+async def test_a_gateway_is_suspended_by_two(stack, web):
+    shop = stack.make_shop()
+    member = make_member(stack)
+    give_gateway(stack, member.account_id, shop.id)
+    ((application,),) = stack.sql(
+        "insert into application (account_id, title, created_at) values (%s, 'کفش', now()) returning id",
+        member.account_id,
+    )
+    for event, state in (("submitted", "submitted"), ("approved", "approved")):
+        stack.sql(
+            """
+            update application set state = %s, last_event = %s, version = version + 1,
+                gateway_id = case when %s = 'approved' then %s end where id = %s
+            """,
+            *(state, event, state, int(shop.id[:-1]), application),
+        )
+    async with signed_in(stack, make_operator(stack, "risk")) as first:
+        page = await first.get(f"/console/gateways/{shop.id}")
+        proposed = await first.send(page, "/suspend", reason="complaints of buyers")
+        assert proposed.path.startswith("/console/proposals/")
+        assert (await shop.post(web, shop.form())).status_code == 200
+    async with signed_in(stack, make_operator(stack, "finance")) as visitor:
+        page = await visitor.get(proposed.path)
+        assert not page.tree.xpath("//form[contains(@action, '/approve')]"), "finance decides upon no gateway"
+    async with signed_in(stack, make_operator(stack, "risk")) as second:
+        done = await second.send(await second.get(proposed.path), "/approve", note="seen")
+        assert "Approved" in done.text
+        assert "Suspended" in (await second.get(f"/console/gateways/{shop.id}")).text
+    assert (await shop.post(web, shop.form())).status_code == 403
+    assert told(stack, "suspend_gateway", f"gateway {shop.id}")
+
+
 # --- the log ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_row_that_was_changed_past_the_guard_is_named(stack, postgres):
+async def test_a_row_that_was_changed_past_the_guard_is_named(stack):
+    for _ in range(3):
+        make_new(stack)
     output = audit(stack)
     assert "the audit log ends with row" in output
-    row = stack.sql("select id from audit_log order by id offset 3 limit 1")[0][0]
+    row = stack.sql("select id from audit_log order by id offset 1 limit 1")[0][0]
     kept = stack.sql("select reason from audit_log where id = %s", row)[0][0]
     stack.sql("alter table audit_log disable trigger audit_log_append_only")
     try:
