@@ -11,7 +11,14 @@ import structlog
 from litestar import HttpMethod, Litestar, Request, Response, asgi, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.params import FromPath
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import (
+    ASGIApp,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    Receive,
+    Scope,
+    Send,
+)
 
 from mopos.actions.services import Services
 from mopos.banks.sandbox import Sandbox, SandboxSettings
@@ -169,8 +176,10 @@ def _asmx_door(services: Services, callers: CallerAddress, calls: CallLog) -> An
         # ASGI's own two messages: nothing of a framework's response is of use here, and PayRep is called most of all.
         headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         headers.append((b"content-length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        start: HTTPResponseStartEvent = {"type": "http.response.start", "status": answer.status, "headers": headers}
+        body_event: HTTPResponseBodyEvent = {"type": "http.response.body", "body": answer.body, "more_body": False}
+        await send(start)
+        await send(body_event)
 
     return door
 

@@ -14,7 +14,6 @@ from mopos.domain.payments.states import (
     move,
 )
 
-
 CORRECTIONS = {Event.CORRECTED_PAID, Event.CORRECTED_UNPAID}
 
 
