@@ -13,6 +13,7 @@ alter table gateway
     add old_rmz_used_from inet,
     add rmz_shown_at timestamptz,
     add warned_at timestamptz,
+    add unasked_told_at timestamptz,
     add brand_name text not null default '' check (length(brand_name) <= 60),
     add brand_colour text not null default '' check (brand_colour ~ '^(#[0-9a-f]{6})?$'),
     add brand_logo bytea check (length(brand_logo) <= 100000),
@@ -23,6 +24,7 @@ comment on column gateway.any_domain is 'Old sites: RedirectURL may lie anywhere
 comment on column gateway.sources is 'Networks from which PayRep may be called; empty: all.';
 comment on column gateway.brand_logo_hash is 'Names the logo in its address, so that pages need not read it.';
 comment on column gateway.rmz_shown_at is 'Null: approved, but the owner has not fetched the Rmz yet.';
+comment on column gateway.unasked_told_at is 'When its merchant was last told of payments that the shop has not asked about.';
 comment on column gateway.warned_at is 'When its merchant was last told of forms whose amount looked changed.';
 -- Gateways of the command line had theirs printed.
 update gateway set rmz_shown_at = created_at;

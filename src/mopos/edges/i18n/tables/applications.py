@@ -457,6 +457,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "هشدار: شمارهٔ سفارش {res} با مبلغی دیگر به درگاه {subject} فرستاده شد: {posted} ریال به‌جای {registered} ریال",
         "Warning: Res {res} came to gateway {subject} with another amount: {posted} Rial instead of {registered}",
     ),
+    "act.unacknowledged": (
+        "هشدار: فروشگاه نتیجهٔ {count} پرداخت درگاه {subject} را نگرفته است",
+        "Warning: the shop has not asked for the result of {count} payments of gateway {subject}",
+    ),
     "act.unsigned_too_large": (
         "هشدار: فرمی بی‌امضا با مبلغ {posted} ریال، بیش از سقف، به درگاه {subject} فرستاده شد",
         "Warning: an unsigned form of {posted} Rial, above the limit, came to gateway {subject}",
