@@ -343,6 +343,35 @@ def account_rotate(
     _print_credentials(made, as_json)
 
 
+@account.command("suspend")
+def account_suspend(
+    number: Annotated[str, typer.Argument(metavar="ID", help="The gateway's number.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the audit log.")],
+) -> None:
+    """Let a gateway take no new purchases. PayRep still answers for those it sold. For gateways that this command line
+    made; others are decided upon at the console."""
+    _switch(number, suspended=True, reason=reason)
+
+
+@account.command("resume")
+def account_resume(
+    number: Annotated[str, typer.Argument(metavar="ID", help="The gateway's number.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the audit log.")],
+) -> None:
+    """Let a suspended gateway take purchases again."""
+    _switch(number, suspended=False, reason=reason)
+
+
+def _switch(number: str, *, suspended: bool, reason: str) -> None:
+    with _prepared() as settings:
+        work = lambda db: manage_account.switch(db, system_clock, number, suspended=suspended, reason=reason)  # noqa: E731
+        if not _with_database(settings, work):
+            raise typer.BadParameter(
+                "there is no such gateway of the command line, or it is so already", param_hint="ID"
+            )
+    out.print("suspended" if suspended else "takes purchases again")
+
+
 @account.command("list")
 def account_list(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,

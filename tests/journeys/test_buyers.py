@@ -236,6 +236,15 @@ async def test_operators_verbs(stack, web):
     assert f"{shop.id:<9}" in stack.run("account", "list").stdout
     assert stack.run("account", "rotate-rmz", "12345").returncode == 2
     assert stack.run("account", "create", "--name", " ").returncode == 2
+    assert stack.run("account", "suspend", shop.id, "--reason", "stolen").returncode == 0
+    assert stack.run("account", "suspend", shop.id, "--reason", "stolen").returncode == 2
+    refused = await shop.post(web, shop.form())
+    assert (refused.status_code, "gateway_suspended" in refused.text) == (403, True)
+    assert (await shop.pay_rep(web, bought.res, rmz=third["Rmz"]))["Err"] == "0"
+    assert (await shop.pay_rep(web, "never-posted", rmz=third["Rmz"]))["Err"] == "93"
+    assert stack.run("account", "resume", shop.id, "--reason", "found").returncode == 0
+    assert (await shop.post(web, shop.form())).status_code == 200
+    assert stack.run("audit").returncode == 0
     for path in ("healthz", "readyz"):
         assert (await web.get(f"{stack.gateway}/{path}")).status_code == 200
 

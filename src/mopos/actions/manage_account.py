@@ -55,6 +55,18 @@ async def rotate_rmz(db: Database, clock: Clock, settings: Settings, number: str
     return Credentials(number, rmz) if known else None
 
 
+async def switch(db: Database, clock: Clock, number: str, *, suspended: bool, reason: str) -> bool:
+    """Suspend a gateway that the command line made, or let it sell again. False: no such gateway in the other state.
+    Raises `ValueError` without a reason."""
+    number = latin_digits(number).strip()
+    plain = harmless(reason)
+    if not plain:
+        raise ValueError("a reason is needed")
+    if not has_check_digit(number):
+        return False
+    return await store.switch(db, without_check_digit(number), suspended=suspended, reason=plain, now=clock())
+
+
 async def accounts(db: Database) -> AsyncIterator[store.Gateway]:
     """All gateways in order of their number."""
     after_id = 0

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mopos.base.db import Database
+from mopos.base.ids import with_check_digit
 from mopos.domain.accounts.model import Membership, Role
 
 
@@ -42,6 +43,35 @@ async def rotate_rmz(db: Database, gateway_id: int, *, rmz_hash: bytes, old_unti
         where id = %(id)s returning 1
         """,
         {"id": gateway_id, "rmz_hash": rmz_hash, "old_until": old_until},
+    )
+    return row is not None
+
+
+async def switch(db: Database, gateway_id: int, *, suspended: bool, reason: str, now: datetime) -> bool:
+    """Suspend a gateway of the command line, or let it sell again; told in the operators' log. False: there is none in
+    the other state. A gateway that an application made is decided upon at the console, by who answers for it."""
+    row = await db.one(
+        """
+        with changed as (
+            update gateway g set suspended_at = case when %(suspended)s then %(now)s::timestamptz end
+            where id = %(id)s and (suspended_at is null) = %(suspended)s and closed_at is null
+                and not exists (select from application a where a.gateway_id = g.id)
+            returning id
+        ),
+        told as (
+            insert into audit_log (at, operator_id, act, subject, reason, data)
+            select %(now)s, null, case when %(suspended)s then 'suspend_gateway' else 'resume_gateway' end,
+                'gateway ' || %(number)s, %(reason)s, '{}' from changed
+        )
+        select 1 from changed
+        """,
+        {
+            "id": gateway_id,
+            "number": with_check_digit(gateway_id),
+            "suspended": suspended,
+            "reason": reason,
+            "now": now,
+        },
     )
     return row is not None
 
