@@ -22,7 +22,7 @@ demo: setup ## run the main job: gateway, worker, sandbox bank and a sample shop
 
 test: setup ## pass the tests; installs what they need (as root; else says what to install)
 	scripts/install-test-tools
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 	MOPOS_PG_BINDIR=$(DEBIAN_POSTGRES) $(BIN)/pytest -m storage
 
 check: setup ## format, lint, types, layers, no package index named
