@@ -187,7 +187,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "members.title": ("اعضای حساب", "Members of the account"),
     "members.who": ("عضو", "Member"),
     "members.role": ("نقش", "Role"),
-    "members.since": ("از", "Since"),
+    "members.since": ("عضو از", "Member since"),
     "members.you": ("(شما)", "(you)"),
     "members.manage": ("تغییر", "Manage"),
     "members.do": ("کارها", "Actions"),

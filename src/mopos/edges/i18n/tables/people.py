@@ -204,6 +204,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "security.this_phone": ("گوشی من", "My phone"),
     "security.used": ("آخرین استفاده", "Last used"),
     "security.since": ("از", "Since"),
+    "device.added": ("افزوده شد", "Added"),
     "security.on": ("فعال", "On"),
     "security.off": ("غیرفعال", "Off"),
     "security.sessions": ("کجا وارد شده‌اید", "Where you are signed in"),
