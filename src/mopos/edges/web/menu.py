@@ -62,6 +62,9 @@ def menu_of(ask: Ask) -> list[Entry]:
     if ask.area == "panel":
         # Applications have no entry of their own: they become gateways.
         here = here.replace(f"{root}/applications", f"{root}/gateways")
+    elif ask.area == "console":
+        # Nor have gateways here: they are found by their accounts.
+        here = here.replace("/console/gateways/", "/console/accounts/")
     found = [Entry(ask.t[key], url, needs) for key, url, needs in rows if ask.may(needs)]
     return [entry._replace(current=_is_in(here, entry.url, root)) for entry in found]
 

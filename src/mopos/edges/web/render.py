@@ -95,7 +95,8 @@ def problems_of(refused: Refused, t: Mapping[str, str]) -> dict[str, list[str]]:
 def error(ask: Ask, code: str) -> Response[Any]:
     """A whole page for one code of the catalogue."""
     problem = Refused([code]).problems[0]
-    return page(ask, "web/error.html", status=problem.status, problem=problem, title=ask.t["web.error"])
+    title = ask.t.get(f"web.error.{code}", ask.t["web.error"])
+    return page(ask, "web/error.html", status=problem.status, problem=problem, title=title)
 
 
 def redirect(url: str, *, done: str = "") -> Response[Any]:

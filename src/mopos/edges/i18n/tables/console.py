@@ -136,7 +136,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "console.audit.hint": (
         "حسابرسی کامل با دستور mopos audit انجام می‌شود؛ آن را هر شب اجرا کنید.",
-        "The full audit is the command `mopos audit`; run it every night.",
+        "The full audit is the command mopos audit; run it every night.",
     ),
     "console.rial": ("ریال", "Rial"),
     "console.no_account": ("بدون حساب", "No account"),

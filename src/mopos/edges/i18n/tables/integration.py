@@ -319,7 +319,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "خریدار در صفحه‌های پرداخت نام، نشان و رنگ فروشگاه را می‌بیند. نام و نشان موپوز در بالای صفحه می‌ماند.",
         "On the pay pages buyers see the shop's name, logo and colour. MoPos stays named at the top.",
     ),
-    "settings.change": ("تغییر ظاهر", "Change the look of"),
+    "settings.change": ("تغییر ظاهر", "Change the look"),
     "settings.closed": (
         "این درگاه بسته است و ظاهر آن دیگر تغییر نمی‌کند.",
         "This gateway is closed; its look changes no more.",

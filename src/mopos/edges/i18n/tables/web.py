@@ -10,6 +10,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "web.optional": ("(اختیاری)", "(optional)"),
     "web.trouble": ("این موارد را درست کنید:", "Please correct the following:"),
     "web.error": ("نمی‌توان ادامه داد", "This cannot be done"),
+    "web.error.page_not_found": ("صفحه پیدا نشد", "Page not found"),
+    "web.error.not_allowed": ("اجازه ندارید", "Not allowed"),
     "web.code": ("کد:", "Code:"),
     "web.home": ("بازگشت به صفحهٔ نخست", "Back to the start"),
     "web.sign_out": ("خروج", "Sign out"),
