@@ -198,7 +198,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "members.mobile": ("شمارهٔ موبایل", "Mobile number"),
     "members.send": ("فرستادن دعوت", "Send the invitation"),
-    "members.roles": ("هر نقش چه می‌تواند", "What each role can do"),
+    "members.roles": ("هر نقش چه می‌تواند بکند", "What each role can do"),
     "members.waiting": ("دعوت‌های بی‌پاسخ", "Invitations without an answer"),
     "members.until": ("مهلت", "Open until"),
     "members.over": ("مهلت گذشته", "Run out"),

@@ -77,9 +77,9 @@ TABLE: dict[str, tuple[str, str]] = {
         "بانک مبلغ یا سفارش دیگری گفته است. دربارهٔ این‌ها دو نفر تصمیم می‌گیرند.",
         "The bank named another amount or order. Two operators decide upon these.",
     ),
-    "console.queue.late": ("دیررسیده", "Late"),
+    "console.queue.late": ("دیرهنگام", "Late"),
     "console.queue.late.sentence": (
-        "پرداخت‌هایی که پس از پایان خرید تأیید شدند. پذیرنده شاید آن‌ها را از دست رفته بداند.",
+        "پرداخت‌هایی که پس از پایان مهلت تأیید شدند. پذیرنده شاید آن‌ها را از دست رفته بداند.",
         "Payments that were confirmed after the purchase had ended. The merchant may think that they are lost.",
     ),
     "console.queue.applications": ("درخواست درگاه", "Applications"),
@@ -101,10 +101,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.health.last_hour": ("یک ساعت گذشته", "The last hour"),
     "console.health.off": ("خاموش", "Off"),
     "console.health.quiet": ("بی‌تماس", "Few calls"),
-    "console.health.sick": ("بیمار", "Sick"),
+    "console.health.sick": ("ناسالم", "Sick"),
     "console.health.slow": ("کند", "Slow"),
     "console.health.well": ("سالم", "Well"),
-    "console.answered": ("تماس‌های پاسخ‌یافته", "Calls answered"),
+    "console.answered": ("تماس‌های پاسخ‌داده‌شده", "Calls answered"),
     "console.median": ("زمان میانه (میلی‌ثانیه)", "Median time (ms)"),
     "console.slowest": ("زمان کندترین بیستم (میلی‌ثانیه)", "95th percentile (ms)"),
     "console.paid_share": ("پرداخت‌های موفق", "Attempts paid"),
@@ -192,7 +192,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.find": ("جست‌وجو", "Search"),
     "console.find.all": ("همه", "Show all"),
     "console.find.number": ("شمارهٔ خرید", "Purchase number"),
-    "console.find.res": ("شمارهٔ پرداخت پذیرنده (Res)", "Merchant's number (Res)"),
+    "console.find.res": ("شمارهٔ سفارش (Res)", "Merchant's number (Res)"),
     "console.find.gateway": ("شمارهٔ درگاه (ID)", "Gateway's number (ID)"),
     "console.find.text": ("واژه‌های نام یا شرح", "Words of name or description"),
     "console.find.card": ("چهار رقم پایانی کارت", "Last four digits of the card"),
@@ -203,7 +203,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.registered_at": ("ثبت", "Registered"),
     "console.expires_at": ("پایان مهلت", "Expires"),
     "console.paid_at": ("پرداخت", "Paid"),
-    "console.res": ("شمارهٔ پرداخت (Res)", "Res"),
+    "console.res": ("شمارهٔ سفارش (Res)", "Res"),
     "console.amount": ("مبلغ", "Amount"),
     "console.card": ("کارت", "Card"),
     "console.bank_ref": ("شمارهٔ مرجع بانک", "Bank reference"),
@@ -216,7 +216,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.redirect": ("نشانی بازگشت", "RedirectURL"),
     "console.buyer": ("نشانی شبکهٔ خریدار", "Buyer's address"),
     "console.raw": ("فرم همان‌گونه که رسید", "The form as received"),
-    "console.facts": ("آگاهی‌های خرید", "Facts"),
+    "console.facts": ("مشخصات خرید", "Facts"),
     "console.since": ("از زمان", "Since"),
     "console.bank_said": ("آخرین گفتهٔ بانک", "What the bank said last"),
     "console.ask_bank": ("پرسش از بانک", "Ask the bank"),
@@ -250,7 +250,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.correct.to": ("نتیجهٔ درست", "What is right"),
     "console.evidence": ("سند بانک", "Evidence"),
     "console.evidence.hint": (
-        "برای «پرداخت شده» لازم است: شماره‌ای که بانک به این پرداخت داده است.",
+        "برای «پرداخت‌شده» لازم است: شماره‌ای که بانک به این پرداخت داده است.",
         'Needed for "was paid": the number that the bank gave to this payment.',
     ),
     "console.attempts": ("تلاش‌های پرداخت", "Attempts"),
@@ -262,6 +262,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.journal": ("دفتر رویدادها", "Journal"),
     "console.version": ("نسخه", "Version"),
     "console.at": ("زمان", "Time"),
+    "console.made_at": ("ساخته شده در", "Made at"),
     "console.event": ("رویداد", "Event"),
     "console.from": ("از وضعیت", "From"),
     "console.to": ("به وضعیت", "To"),
@@ -312,6 +313,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.act.suspend_gateway": ("متوقف کردن درگاه با پول در راه", "Suspend a gateway with money pending"),
     "console.act.revoke_rmz": ("باطل کردن Rmz درگاه", "Revoke a gateway's Rmz"),
     "console.act.add_operator": ("کاربر تازه", "Add an operator"),
+    "console.act.reset_person": ("ورود تازه برای یک شخص", "Reset a person's sign-in"),
     "console.act.reset_operator": ("ورود تازه برای کاربر", "Reset an operator's credentials"),
     "console.act.change_role": ("تغییر نقش کاربر", "Change an operator's role"),
     "console.effect.correct_paid": (
@@ -334,6 +336,14 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.effect.add_operator": (
         "کاربر تازه با رمزی یک‌بارمصرف ساخته می‌شود که فقط به تأییدکننده نشان داده می‌شود.",
         "The operator is made with a one-time password, which is shown to who approves.",
+    ),
+    "console.effect.reset_person": (
+        "کلیدهای عبور، برنامهٔ رمزساز و کدهای بازیابی او از کار می‌افتند و از همه‌جا بیرون می‌رود. پس از آن هر کس که "
+        "پیامک این شماره را بگیرد وارد می‌شود؛ پس نخست هویت او را با مدارک حساب بسنجید. به او و به مالک حساب‌هایش "
+        "پیامک می‌رود. اگر ورودش بسته باشد بسته می‌ماند.",
+        "His passkeys, authenticator and recovery codes stop working, and he is signed out everywhere. Whoever gets "
+        "the messages of this number comes in afterwards: verify him by the account's documents first. He and the "
+        "owners of his accounts are told by SMS. If he is locked out he stays so.",
     ),
     "console.effect.reset_operator": (
         "رمز، برنامه و کلیدهای عبور از کار می‌افتند و رمزی یک‌بارمصرف ساخته می‌شود.",
@@ -421,17 +431,17 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "console.totp.change": ("برنامهٔ تازه", "Use another app"),
     "console.seen": ("آخرین بار", "Last seen"),
-    "console.disabled": ("بیرون‌شده", "Disabled"),
+    "console.disabled": ("غیرفعال", "Disabled"),
     "console.setting_up": ("در حال آماده‌سازی", "Setting up"),
-    "console.disable": ("بیرون کردن", "Disable"),
+    "console.disable": ("غیرفعال کردن", "Disable"),
     "console.disable.sentence": (
         "همان دم از همه جا خارج می‌شود و دیگر نمی‌تواند وارد شود. یک نفر برای این کار بس است.",
         "Signed out everywhere at once, and cannot come in again. One operator is enough for this.",
     ),
     "console.log": ("دفتر ثبت کارها", "Audit log"),
     "console.log.sentence": (
-        "هر سطر با درهم‌ساز خود و سطر پیشین مهر شده است؛ تغییر یک سطر را mopos audit نشان می‌دهد.",
-        "Each row is sealed by a hash over itself and the row before; `mopos audit` names a row that was changed.",
+        "هر سطر با چکیدهٔ خود و سطر پیشین مهر شده است؛ تغییر یک سطر را mopos audit نشان می‌دهد.",
+        "Each row is sealed by a hash over itself and the row before; mopos audit names a row that was changed.",
     ),
     "console.log.about": ("کارهای کاربران سامانه در این باره", "What operators did about it"),
     "console.log.none": (
@@ -440,7 +450,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "console.log.of": ("کارهای این کاربر", "What this operator did"),
     "console.row": ("سطر", "Row"),
-    "console.hash": ("درهم‌ساز", "Hash"),
+    "console.hash": ("چکیده", "Hash"),
     "console.everybody": ("همه", "Everybody"),
     "console.every_act": ("همهٔ کارها", "Every act"),
     "console.command_line": ("خط فرمان", "Command line"),
@@ -465,7 +475,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.did.remove_passkey": ("برداشتن کلید عبور", "Removed a passkey"),
     "console.did.add_operator": ("ساختن کاربر", "Added an operator"),
     "console.did.reset_operator": ("ورود تازه برای کاربر", "Reset credentials"),
-    "console.did.disable_operator": ("بیرون کردن کاربر", "Disabled an operator"),
+    "console.did.disable_operator": ("غیرفعال کردن کاربر", "Disabled an operator"),
     "console.did.change_role": ("تغییر نقش", "Changed a role"),
     "console.did.ask_bank": ("پرسش از بانک", "Asked the bank"),
     "console.did.correct_paid": ("تصحیح به پرداخت‌شده", "Corrected to paid"),
@@ -473,6 +483,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.did.suspend_gateway": ("متوقف کردن درگاه", "Suspended a gateway"),
     "console.did.resume_gateway": ("از سر گرفتن درگاه", "Let a gateway sell again"),
     "console.did.revoke_rmz": ("باطل کردن Rmz", "Revoked an Rmz"),
+    "console.did.reset_person": ("ورود تازه برای یک شخص", "Reset a person's sign-in"),
+    "console.did.sign_out_person": ("بیرون بردن یک شخص از همه‌جا", "Signed a person out"),
+    "console.did.bar_person": ("بستن ورود یک شخص", "Locked a person out"),
+    "console.did.lift_bar": ("گشودن ورود یک شخص", "Let a person in again"),
     "console.did.terminal_off": ("خاموش کردن پایانه", "Switched a terminal off"),
     "console.did.terminal_on": ("روشن کردن پایانه", "Switched a terminal on"),
     "console.did.retry_job": ("اجرای دوبارهٔ کار", "Retried a job"),
@@ -498,8 +512,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "No worker runs. Purchases that wait are not looked at.",
     ),
     "console.worker": ("پردازشگر", "Worker"),
-    "console.heartbeat": ("آخرین نشانهٔ زندگی", "Heartbeat"),
-    "console.alive": ("زنده", "Alive"),
+    "console.heartbeat": ("آخرین نشانهٔ کار", "Heartbeat"),
+    "console.alive": ("روشن", "Alive"),
     "console.dead": ("خاموش", "Dead"),
     "console.doing": ("در حال انجام", "Doing"),
     "console.retry": ("اجرای دوباره", "Try again"),
@@ -536,6 +550,55 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.browser": ("مرورگر", "Browser"),
     "console.this_one": ("همین‌جا", "Here"),
     "menu.security": ("امنیت من", "My security"),
+    "console.somebody": ("شخص", "Person"),
+    "console.accounts.person": ("این شماره از آنِ این شخص است:", "This number belongs to:"),
+    "console.barred": ("ورود بسته است", "Locked out"),
+    "console.barred.sentence": (
+        "ورود این شخص بسته است و از هیچ راهی وارد نمی‌شود، از",
+        "This person is locked out and cannot sign in by any way, since",
+    ),
+    "console.may_come_in": ("می‌تواند وارد شود", "May sign in"),
+    "console.recovery_codes": ("کدهای بازیابی مانده", "Recovery codes left"),
+    "console.codes_locked": ("کدها پذیرفته نمی‌شوند تا", "Codes are refused until"),
+    "console.open_sessions": ("نشست‌های باز", "Open sessions"),
+    "console.there": ("دارد", "Yes"),
+    "console.not_there": ("ندارد", "No"),
+    "console.belongings": ("عضویت‌ها", "Memberships"),
+    "console.sign_ins": ("آخرین ورودها", "Last sign-ins"),
+    "console.shown": ("نشان داد", "Shown"),
+    "console.only_code": ("فقط کد پیامکی", "SMS code only"),
+    "console.help_person": ("کمک به این شخص", "Help this person"),
+    "console.help_person.sentence": (
+        "اگر گوشی دزدیده شده است نخست ورود را ببندید؛ هویت او را می‌توان پس از آن سنجید.",
+        "If the phone was stolen, lock him out first; who he is can be verified afterwards.",
+    ),
+    "console.bar": ("بستن ورود", "Lock out"),
+    "console.bar.sentence": (
+        "همهٔ نشست‌های او همان دم پایان می‌یابد و تا گشودن ورود از هیچ راهی وارد نمی‌شود. اعضای حساب‌هایش آن را در "
+        "فهرست کارها می‌بینند.",
+        "All his sessions end at once, and he cannot sign in by any way until he is let in again. The members of his "
+        "accounts see it in their activity.",
+    ),
+    "console.lift_bar": ("گشودن ورود", "Let in again"),
+    "console.lift_bar.sentence": (
+        "با همان راه‌هایی که دارد دوباره وارد می‌شود. اگر گوشی در دست دیگری است، نخست ورود تازه برایش بسازید.",
+        "He signs in again by whatever he has. If his phone is in other hands, reset his sign-in first.",
+    ),
+    "console.sign_out_person": ("پایان همهٔ نشست‌ها", "End all sessions"),
+    "console.sign_out_person.sentence": (
+        "همان دم از همه‌جا بیرون می‌رود و هر گاه بخواهد دوباره وارد می‌شود.",
+        "He is signed out everywhere at once, and signs in again when he likes.",
+    ),
+    "act.sign_out_person_by_operator": (
+        "پشتیبانی {subject} را از همه‌جا بیرون برد",
+        "{subject} was signed out everywhere by MoPos",
+    ),
+    "act.bar_person_by_operator": ("پشتیبانی ورود {subject} را بست", "{subject} was locked out by MoPos"),
+    "act.lift_bar_by_operator": ("پشتیبانی ورود {subject} را گشود", "{subject} was let in again by MoPos"),
+    "act.reset_person_by_operator": (
+        "پشتیبانی راه‌های ورود {subject} را برداشت؛ عامل دوم تازه‌ای می‌سازد",
+        "The sign-in of {subject} was reset by MoPos; a second factor is set up anew",
+    ),
     "act.rmz_revoked_by_operator": (
         "رمز درگاه {subject} را پشتیبانی باطل کرد؛ رمز تازه بگیرید",
         "Rmz of gateway {subject} was revoked by MoPos; fetch a new one",
@@ -562,7 +625,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "You cannot do this to yourself.",
     ),
     "problem.operator_last_admin": (
-        "این کار انجام نشد: کاربر پیش‌تر بیرون شده، نقش همان است، یا آخرین مدیر است.",
+        "این کار انجام نشد: کاربر پیش‌تر غیرفعال شده، نقش همان است، یا آخرین مدیر است.",
         "This was not done: the operator is out already, has that role, or is the last admin.",
     ),
     "problem.operator_name_malformed": (
@@ -579,7 +642,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "problem.password_wrong": ("رمز کنونی درست نیست.", "The present password is wrong."),
     "problem.password_length": (
-        "رمز باید دست‌کم ۱۲ و دست‌بالا ۲۰۰ نویسه داشته باشد.",
+        "رمز باید دست‌کم ۱۲ و حداکثر ۲۰۰ نویسه داشته باشد.",
         "The password must have 12 to 200 characters.",
     ),
     "problem.password_guessable": (
@@ -628,6 +691,16 @@ TABLE: dict[str, tuple[str, str]] = {
         "این کار دیگر ناموفق نیست، یا همان کار در انتظار است.",
         "This job has not failed any more, or the same one waits already.",
     ),
+    "problem.person_moved": (
+        "کار دیگری همین حالا انجام شده است: ورود این شخص پیش‌تر بسته یا گشوده شده بود. دوباره نگاه کنید.",
+        "Somebody was quicker: this person was locked out, or let in again, already. Look again.",
+    ),
+    "done.console_person_out": ("از همه‌جا بیرون رفت.", "Signed out everywhere."),
+    "done.console_barred": (
+        "ورود بسته شد و همهٔ نشست‌ها پایان یافت.",
+        "Locked out; all sessions have ended.",
+    ),
+    "done.console_bar_lifted": ("ورود گشوده شد.", "May sign in again."),
     "done.console_set_up": (
         "رمز و برنامهٔ شما ذخیره شد. خوش آمدید.",
         "Your password and app are saved. Welcome.",
@@ -647,7 +720,7 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "done.console_retried": ("کار دوباره در صف است.", "The job waits again."),
     "done.console_disabled": (
-        "کاربر بیرون شد و از همه جا خارج است.",
+        "کاربر غیرفعال شد و از همه جا خارج است.",
         "The operator is out, and signed out everywhere.",
     ),
     "done.console_password_changed": (

@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "integration.see_log": ("گزارش زندهٔ فرم‌ها و فراخوانی‌ها", "Live log of forms and calls"),
     "step.done": ("انجام شد", "done"),
     "step.open": ("مانده", "to do"),
-    "step.rmz": ("رمز ویژه (Rmz) گرفته شده است", "The special password (Rmz) was fetched"),
+    "step.rmz": ("رمز درگاه (Rmz) گرفته شده است", "The gateway's password (Rmz) was fetched"),
     "step.rmz.hint": (
         "مالک حساب آن را یک بار در صفحهٔ درگاه می‌بیند.",
         "The account's owner sees it once, on the gateway's page.",
@@ -80,18 +80,18 @@ TABLE: dict[str, tuple[str, str]] = {
         "Ask for the result from your server. Deliver only when Err is 0 and Amnt is what the order costs.",
     ),
     "integration.placeholder": (
-        "رمز ویژه در هیچ نمونه‌ای نیست؛ آن را در پیکربندی سرور، به جای این نوشته، بگذارید:",
-        "The special password stands in no sample; put it into the server's configuration, in place of:",
+        "رمز درگاه در هیچ نمونه‌ای نیست؛ آن را در پیکربندی سرور، به جای این نوشته، بگذارید:",
+        "The gateway's password stands in no sample; put it into the server's configuration, in place of:",
     ),
-    "integration.download": ("دریافت پروندهٔ", "Download"),
+    "integration.download": ("دریافت فایل", "Download"),
     "integration.help": ("راهنمای کدهای خطا", "What the error codes mean"),
     # The live log.
     "log.title": ("گزارش زندهٔ اتصال", "Live integration log"),
     "log.sentence": (
-        "آخرین فرم‌ها و فراخوانی‌های PayRep این درگاه، با آنچه در آن‌ها نادرست بود. رمز ویژه هرگز در اینجا نیست.",
+        "آخرین فرم‌ها و فراخوانی‌های PayRep این درگاه، با آنچه در آن‌ها نادرست بود. رمز درگاه هرگز در اینجا نیست.",
         "The last forms and PayRep calls of this gateway, with what was wrong in them. The Rmz is never here.",
     ),
-    "log.filter": ("صافی گزارش", "Filter"),
+    "log.filter": ("فیلتر گزارش", "Filter"),
     "log.all": ("همه", "Everything"),
     "log.only_problems": ("فقط خطاها", "Only problems"),
     "log.moving.before": ("این صفحه هر", "This page looks again every"),
@@ -99,7 +99,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "log.follow": ("دنبال کردن رویدادهای تازه", "Follow new calls"),
     "log.at": ("زمان (تهران)", "Time (Tehran)"),
     "log.call": ("فراخوانی", "Call"),
-    "log.res": ("شمارهٔ پرداخت (Res)", "Payment number (Res)"),
+    "log.res": ("شمارهٔ سفارش (Res)", "Payment number (Res)"),
     "log.outcome": ("نتیجه", "Outcome"),
     "log.details": ("جزئیات", "Details"),
     "log.form": ("فرم", "Form"),
@@ -137,7 +137,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "This shows the very answer that your server would get, but needs no password and acknowledges nothing: until "
         "the shop itself asks, the payment stays unacknowledged.",
     ),
-    "try.res": ("شمارهٔ پرداخت (Res)", "Payment number (Res)"),
+    "try.res": ("شمارهٔ سفارش (Res)", "Payment number (Res)"),
     "try.version": ("نسخهٔ SOAP", "SOAP version"),
     "try.send": ("بپرس", "Ask"),
     "try.recent": ("آخرین خریدهای این درگاه:", "The latest purchases of this gateway:"),
@@ -156,7 +156,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "رمز فقط با آنچه داریم مقایسه می‌شود؛ نه نگه داشته می‌شود و نه در گزارشی می‌آید. حدس‌های نادرست شمرده می‌شوند.",
         "It is compared with what we have, kept nowhere and logged nowhere. Wrong guesses are counted.",
     ),
-    "try.rmz": ("رمز ویژه (Rmz)", "Special password (Rmz)"),
+    "try.rmz": ("رمز درگاه (Rmz)", "Gateway's password (Rmz)"),
     "try.check.send": ("مقایسه کن", "Compare"),
     "done.rmz_right": ("رمز درست است.", "The password is right."),
     "problem.rmz_wrong": (
@@ -374,7 +374,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "The colour could not be read. Write it as #rrggbb.",
     ),
     "problem.brand_logo_too_large": (
-        "پروندهٔ نشان بزرگ‌تر از دو مگابایت است.",
+        "فایل نشان بزرگ‌تر از دو مگابایت است.",
         "The logo's file is larger than 2 MB.",
     ),
     "problem.brand_logo_dimensions": (
@@ -382,7 +382,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "The logo's size does not fit: at least 16 pixels each way, at most 4 million in all.",
     ),
     "problem.brand_logo_unreadable": (
-        "نشان خوانده نشد. یک پروندهٔ سالم PNG یا JPEG یا WebP بفرستید.",
+        "نشان خوانده نشد. یک فایل سالم PNG یا JPEG یا WebP بفرستید.",
         "The logo could not be read. Send a sound PNG, JPEG or WebP file.",
     ),
 }

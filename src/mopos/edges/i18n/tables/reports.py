@@ -188,7 +188,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "dashboard.times": ("بار", "Times"),
     "dashboard.share": ("سهم", "Share"),
     "dashboard.unacknowledged": (
-        "پرداخت موفق که فروشگاه هنوز نتیجهٔ آن را با PayRep نگرفته است:",
+        "پرداخت‌های موفقی که فروشگاه هنوز نتیجهٔ آن‌ها را با PayRep نگرفته است:",
         "Paid purchases whose result the shop has not fetched by PayRep:",
     ),
     "dashboard.unacknowledged.see": ("دیدن این خریدها", "See these purchases"),
