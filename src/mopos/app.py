@@ -148,7 +148,7 @@ def create_app() -> ASGIApp:
         logging_config=None,
         request_max_body_size=None,  # edges/form bounds the body itself, by size and by time
     )
-    return Front(app)
+    return Front(app, tls=settings.public_url.startswith("https:"))
 
 
 def _asmx_door(services: Services, callers: CallerAddress, calls: CallLog) -> Any:

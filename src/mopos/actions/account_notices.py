@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 NOTICES: dict[str, str] = {
-    "invitation": "موپوز: به حساب «{account}» دعوت شده‌اید. برای پاسخ، با همین شماره وارد موپوز شوید.",
+    # Without the account's name: anybody can open an account, name it as he likes, and invite whom he likes.
+    "invitation": "موپوز: به یک حساب پذیرنده دعوت شده‌اید. برای دیدن و پاسخ، با همین شماره وارد موپوز شوید.",
     "member_joined": "موپوز: {mobile} عضو حساب «{account}» شد.",
     "member_role_changed": "موپوز: نقش {mobile} در حساب «{account}» تغییر کرد.",
     "member_removed": "موپوز: عضویت {mobile} در حساب «{account}» پایان یافت.",

@@ -16,6 +16,9 @@ SOAP_PATH = "/WebServiceMoPos.asmx"
 # As ASP.NET does, these two are found in any letter case.
 _GUIDE_PATHS = {path.lower(): path for path in (FORM_PATH, SOAP_PATH)}
 
+# A year, the least that lists of such sites take.
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+
 log = structlog.get_logger()
 
 
@@ -86,10 +89,12 @@ def _is_address(text: str) -> bool:
 
 
 class Front:
-    """The outermost ASGI layer: canonical guide paths, one redacted log line per request."""
+    """The outermost ASGI layer: canonical guide paths, one redacted log line per request; and behind TLS the browser's
+    promise never to come without it (RFC 6797)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, tls: bool = False) -> None:
         self._app = app
+        self._tls = tls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -104,6 +109,8 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self._tls:
+                    message["headers"] = [*message["headers"], _HSTS]
             await send(message)
 
         try:

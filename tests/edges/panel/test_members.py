@@ -351,7 +351,7 @@ async def test_who_is_told_is_the_account_s_choice(stack):
         assert page.tree.xpath("//input[@name='credentials'][@checked]/@value") == ["owner"]
         assert page.tree.xpath("//input[@name='credentials'][@disabled]/@value") == ["owner"]
     assert await told(Event.APPLICATION) == [owner.mobile, viewer.mobile]
-    assert await told(Event.MEMBER) == [viewer.mobile]
+    assert await told(Event.MEMBER) == [owner.mobile, viewer.mobile]
     assert await told(Event.UNACKNOWLEDGED) == []
     # Whoever got in as an admin cannot silence what the owner must hear.
     assert await told(Event.BANK_ACCOUNT) == [owner.mobile]

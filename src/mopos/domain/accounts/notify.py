@@ -43,6 +43,7 @@ DEFAULTS: Mapping[Event, frozenset[Role]] = {
 }
 # What an attacker who got in as an admin would silence first: the owner always hears of it.
 ALWAYS: Mapping[Event, frozenset[Role]] = {
+    Event.MEMBER: frozenset({Role.OWNER}),
     Event.CREDENTIALS: frozenset({Role.OWNER}),
     Event.BANK_ACCOUNT: frozenset({Role.OWNER}),
 }

@@ -10,6 +10,7 @@ from mopos.base.db import Database
 from mopos.domain.people.model import (
     ADDRESS_WINDOW,
     OTP_DAY,
+    OTP_DAY_ALL_MAX,
     OTP_DAY_MAX,
     OTP_LIFE,
     OTP_SHORT,
@@ -35,10 +36,11 @@ class Waiting(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """What came of a code. `person_id` is None for a wrong one."""
+    """What came of a code. `person_id` is None for a wrong one, and for a right one of somebody who is barred."""
 
     person_id: int | None
     is_new: bool
+    is_barred: bool
 
 
 async def ask(
@@ -51,15 +53,17 @@ async def ask(
     row = await db.one(
         """
         with asked as (
-            select count(*) filter (where created_at > %(now)s - %(short)s) as lately, count(*) as today from otp
-            where mobile = %(mobile)s and created_at > %(now)s - %(day)s
+            select count(*) filter (where ip = %(ip)s and created_at > %(now)s - %(short)s) as lately,
+                count(*) filter (where ip = %(ip)s) as today, count(*) as today_all
+            from otp where mobile = %(mobile)s and created_at > %(now)s - %(day)s
         ),
         here as (select count(*) as hour from otp where ip = %(ip)s and created_at > %(now)s - %(window)s),
         made as (
             insert into otp (mobile, n, purpose, code_hash, binding, ip, created_at, expires_at)
             select %(mobile)s, (select coalesce(max(n), 0) + 1 from otp where mobile = %(mobile)s), %(purpose)s,
                 %(code_hash)s, %(binding)s, %(ip)s::inet, %(now)s, %(expires_at)s
-            from asked, here where lately < %(short_max)s and today < %(day_max)s and hour < %(hour_max)s
+            from asked, here
+            where lately < %(short_max)s and today < %(day_max)s and today_all < %(all_max)s and hour < %(hour_max)s
             on conflict (mobile, n) do nothing
             returning id
         )
@@ -77,6 +81,7 @@ async def ask(
             "short_max": OTP_SHORT_MAX,
             "day": OTP_DAY,
             "day_max": OTP_DAY_MAX,
+            "all_max": OTP_DAY_ALL_MAX,
             "window": ADDRESS_WINDOW,
             "hour_max": per_address_max,
         },
@@ -111,7 +116,7 @@ async def enter(db: Database, *, code_hash: bytes, binding: str, entry: Entry) -
                 and used_at is null and expires_at > %(now)s and tries < %(tries_max)s
             returning mobile, used_at is not null as is_right
         ),
-        known as (select p.id from tried t join person p on p.mobile = t.mobile where t.is_right),
+        known as (select p.id, p.barred_at from tried t join person p on p.mobile = t.mobile where t.is_right),
         made as (
             insert into person (mobile, handle, created_at)
             select mobile, %(handle)s, %(now)s from tried where is_right and not exists (select from known)
@@ -125,10 +130,13 @@ async def enter(db: Database, *, code_hash: bytes, binding: str, entry: Entry) -
         ),
         who as (
             select id as person_id, null::bigint as device_id, false as second_factor from known
+            where barred_at is null
             union all select id, null, false from made
         ),
         {STARTED}
-        select (select person_id from who), exists (select from made) from tried
+        select (select person_id from who), exists (select from made),
+            exists (select from known where barred_at is not null)
+        from tried
         """,  # noqa: S608
         entry.params()
         | {

@@ -68,5 +68,5 @@ async def switch(ask: Ask) -> Response[Any]:
 ROUTES: list[Route] = [
     Route("GET", "/console/terminals", show_terminals, Duty.LOOK),
     Route("GET", _TERMINAL, show_terminal, Duty.LOOK),
-    Route("POST", f"{_TERMINAL}/switch", switch, Duty.SWITCH),
+    Route("POST", f"{_TERMINAL}/switch", switch, Duty.SWITCH, fresh=True),
 ]

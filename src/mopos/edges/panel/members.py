@@ -211,10 +211,10 @@ async def _decline(ask: Ask) -> Response[Any]:
 
 ROUTES: list[Route] = [
     Route("GET", _MEMBERS, _list, Allow.MANAGE_MEMBERS),
-    Route("POST", _MEMBERS, _invite, Allow.MANAGE_MEMBERS),
+    Route("POST", _MEMBERS, _invite, Allow.MANAGE_MEMBERS, fresh=True),
     Route("POST", "/panel/{account}/invitations/{invitation}/withdraw", _withdraw, Allow.MANAGE_MEMBERS),
     Route("GET", _MEMBER, _show_member, Allow.MANAGE_MEMBERS),
-    Route("POST", f"{_MEMBER}/role", _change_role, Allow.MANAGE_MEMBERS),
+    Route("POST", f"{_MEMBER}/role", _change_role, Allow.MANAGE_MEMBERS, fresh=True),
     Route("POST", f"{_MEMBER}/remove", _remove, Allow.MANAGE_MEMBERS),
     # Whoever holds the Rmz gives it away with the account: the owner's alone.
     Route("GET", f"{_MEMBER}/hand-over", _show_hand_over, Allow.HOLD_RMZ, fresh=True),

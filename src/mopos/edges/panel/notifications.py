@@ -37,5 +37,5 @@ async def _save(ask: Ask) -> Response[Any]:
 
 ROUTES: list[Route] = [
     Route("GET", _NOTIFICATIONS, _show, Allow.MANAGE_MEMBERS),
-    Route("POST", _NOTIFICATIONS, _save, Allow.MANAGE_MEMBERS),
+    Route("POST", _NOTIFICATIONS, _save, Allow.MANAGE_MEMBERS, fresh=True),
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import structlog
 from litestar import Request, Response
 from litestar.datastructures import State as AppState
 from litestar.response import Redirect
@@ -34,6 +36,10 @@ SIGN_IN, SECOND, CONFIRM = "/sign-in", "/sign-in/second", "/confirm"
 CONSOLE_SIGN_IN, CONSOLE_CONFIRM = "/console/sign-in", "/console/confirm"
 # 256 random bits: nobody guesses a session.
 TOKEN_BYTES = 32
+# Files that are being read at once, of some megabytes each. People send one in a while.
+LARGE_BODIES_MAX = 4
+
+log = structlog.get_logger()
 
 
 def token_hash(token: str) -> bytes:
@@ -49,6 +55,7 @@ class WebFront:
         self._callers = callers
         self._csrf_key = key_for(services.settings.rmz_key, "csrf")
         self.jar = Jar(services.settings.public_url)
+        self._large = asyncio.Semaphore(LARGE_BODIES_MAX)
 
     async def come_in(self, request: Request[Any, Any, AppState], row: Route) -> Response[Any]:
         """Answer a request to `row`."""
@@ -62,6 +69,8 @@ class WebFront:
             answer = render.error(ask, refused.problems[0].code)
         except DatabaseUnavailable:
             answer = render.error(ask, "out_of_order")
+        if answer.status_code == 403:
+            log.warning("web.refused", at=f"{row.method} {row.path}", source=ask.ip, session=bool(ask.maybe_session))
         answer.cookies = [*answer.cookies, *ask.cookies]
         return answer
 
@@ -94,14 +103,22 @@ class WebFront:
         token = ask.request.cookies.get(self._cookie_of(row), "")
         if token:
             ask.maybe_session = await sessions.find(self._services.db, token_hash(token), ask.now)
-        if row.method == "POST":
-            # A large body is read from nobody who is not signed in: it holds memory and a connection.
-            await _read(ask, row.bytes_max if ask.maybe_session else BODY_BYTES_MAX)
-            if not self._is_ours(ask):
-                return render.error(ask, "form_expired")
-        if isinstance(row.needs, Duty) or row.needs is Door.CONSOLE_OPEN:
-            return await self._open_console(ask, row)
-        return await self._open_to_person(ask, row)
+        console = isinstance(row.needs, Duty) or row.needs is Door.CONSOLE_OPEN
+        # Before its body is read: a large one holds memory and a connection, and only who may send it gets that far.
+        refusal = await (self._open_console(ask, row) if console else self._open_to_person(ask, row))
+        if refusal is None and row.method == "POST":
+            await self._read(ask, row)
+            refusal = None if self._is_ours(ask) else render.error(ask, "form_expired")
+        return refusal
+
+    async def _read(self, ask: Ask, row: Route) -> None:
+        if row.bytes_max <= BODY_BYTES_MAX:
+            await _read(ask, row.bytes_max)
+            return
+        if self._large.locked():
+            raise Refused(["too_many_requests"])
+        async with self._large:
+            await _read(ask, row.bytes_max)
 
     def _is_ours(self, ask: Ask) -> bool:
         """Whether a form was made by us for this very browser: its token, and the browser's own word on where it is
