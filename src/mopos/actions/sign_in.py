@@ -49,7 +49,8 @@ async def send_code(services: Services, *, typed_mobile: str, binding: str, ip: 
 async def enter_with_code(services: Services, *, typed_code: str, binding: str, entry: Entry) -> Tried:
     """Come in by the code that this browser asked for; a new number becomes a person and the owner of a first account.
 
-    Refusals: `otp_over` (none waits, it is too late, or there were too many tries), `otp_wrong`."""
+    Refusals: `otp_over` (none waits, it is too late, or there were too many tries), `otp_wrong`; `person_barred` only
+    after a right code, so that nobody else learns of it."""
     waiting = await codes.waiting(services.db, binding)
     if waiting is None:
         raise Refused(["otp_over"])
@@ -61,15 +62,19 @@ async def enter_with_code(services: Services, *, typed_code: str, binding: str, 
     )
     if tried is None:
         raise Refused(["otp_over"])
+    if tried.is_barred:
+        raise Refused(["person_barred"])
     if tried.person_id is None:
         raise Refused(["otp_wrong"])
     return tried
 
 
 async def enter_with_passkey(services: Services, *, passkey: Passkey, sign_count: int, entry: Entry) -> None:
-    """Come in by a passkey that was shown and checked: both factors at once. Refusals: `passkey_refused`."""
-    if not await devices.enter(services.db, passkey=passkey, sign_count=sign_count, entry=entry):
-        raise Refused(["passkey_refused"])
+    """Come in by a passkey that was shown and checked: both factors at once. Refusals: `passkey_refused`,
+    `person_barred`."""
+    entered = await devices.enter(services.db, passkey=passkey, sign_count=sign_count, entry=entry)
+    if not entered:
+        raise Refused(["passkey_refused" if entered is None else "person_barred"])
 
 
 async def ask_phone(services: Services, *, typed_mobile: str, browser_hash: bytes, ip: str, agent: str) -> None:

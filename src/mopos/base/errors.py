@@ -85,7 +85,9 @@ PROBLEMS: tuple[Problem, ...] = (
     Problem("evidence_malformed", "bank_ref", 400),
     Problem("evidence_used", "bank_ref", 409),
     Problem("job_gone", "", 409),
+    Problem("person_moved", "", 409),
     # People: numbers, one-time codes, second factors, passkeys, devices.
+    Problem("person_barred", "", 403),
     Problem("mobile_malformed", "mobile", 400),
     Problem("otp_too_many", "mobile", 429, try_again=True),
     Problem("otp_too_many_here", "", 429, try_again=True),

@@ -78,7 +78,7 @@ def _perishable(stack: Stack, world: World) -> dict[str, str]:
     for name in _WITH_CHECK_DIGIT & made.keys():
         made[name] = with_check_digit(int(made[name]))
     made["operator"] = str(operator_id)
-    made["member"] = str(make_member(stack, "viewer", world.account_id).person_id)
+    made["member"] = made["person"] = str(make_member(stack, "viewer", world.account_id).person_id)
     return made
 
 

@@ -10,11 +10,13 @@ create table person (
     totp_last_step bigint not null default 0,
     locked_until timestamptz,
     wrong_count int not null default 0,
+    barred_at timestamptz,
     created_at timestamptz not null
 );
 comment on table person is 'Who signs in to the merchant''s side: one mobile number, one person.';
 comment on column person.handle is 'WebAuthn''s user handle: random, tells nothing of the person.';
 comment on column person.totp_sealed is 'The TOTP secret, sealed under MOPOS_SECRET_KEY. Null: not set up.';
+comment on column person.barred_at is 'An operator lets this person in by no way, say because the phone was stolen. Null: none does.';
 comment on column person.totp_last_step is 'The last time step used: a code works once (RFC 6238, section 5.2).';
 
 create table device (

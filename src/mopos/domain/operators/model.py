@@ -25,7 +25,7 @@ class Duty(StrEnum):
     LOOK = "look"
     """Accounts, purchases, queues, the log: every operator."""
     ANSWER = "answer"
-    """Write to merchants on their applications."""
+    """Write to merchants on their applications; stop a person whose phone was stolen."""
     DECIDE = "decide"
     """Approve, reject, suspend and close gateways."""
     ASK_BANK = "ask_bank"
@@ -53,6 +53,7 @@ class Act(StrEnum):
     SUSPEND_GATEWAY = "suspend_gateway"
     """With money pending; without any, one operator is enough."""
     REVOKE_RMZ = "revoke_rmz"
+    RESET_PERSON = "reset_person"
     ADD_OPERATOR = "add_operator"
     RESET_OPERATOR = "reset_operator"
     CHANGE_ROLE = "change_role"
@@ -64,6 +65,7 @@ NEEDS: dict[Act, Duty] = {
     Act.CORRECT_UNPAID: Duty.CORRECT,
     Act.SUSPEND_GATEWAY: Duty.DECIDE,
     Act.REVOKE_RMZ: Duty.DECIDE,
+    Act.RESET_PERSON: Duty.DECIDE,
     Act.ADD_OPERATOR: Duty.MANAGE_OPERATORS,
     Act.RESET_OPERATOR: Duty.MANAGE_OPERATORS,
     Act.CHANGE_ROLE: Duty.MANAGE_OPERATORS,
@@ -133,6 +135,11 @@ def about_purchase(number: str) -> str:
 def about_gateway(number: str) -> str:
     """The same of a gateway."""
     return f"gateway {number}"
+
+
+def about_person(person_id: int) -> str:
+    """The same of a person."""
+    return f"person {person_id}"
 
 
 def number_in(subject: str) -> str:

@@ -126,9 +126,9 @@ async def add(
     return int(row[0]) if row else None
 
 
-async def enter(db: Database, *, passkey: Passkey, sign_count: int, entry: Entry) -> bool:
-    """A passkey was shown: its count is kept, a session as this device starts. False: it was revoked, or shown
-    elsewhere, in the same moment."""
+async def enter(db: Database, *, passkey: Passkey, sign_count: int, entry: Entry) -> bool | None:
+    """A passkey was shown: its count is kept, a session as this device starts. False: its person is barred; None: it
+    was revoked, or shown elsewhere, in the same moment."""
     row = await db.one(
         f"""
         with used as (
@@ -136,13 +136,16 @@ async def enter(db: Database, *, passkey: Passkey, sign_count: int, entry: Entry
             where id = %(device_id)s and sign_count = %(old_count)s and revoked_at is null
             returning id, person_id
         ),
-        who as (select person_id, id as device_id, true as second_factor from used),
+        who as (
+            select used.person_id, used.id as device_id, true as second_factor
+            from used join person p on p.id = used.person_id where p.barred_at is null
+        ),
         {STARTED}
-        select 1 from who
+        select exists (select from who) from used
         """,  # noqa: S608
         entry.params() | {"device_id": passkey.device_id, "sign_count": sign_count, "old_count": passkey.sign_count},
     )
-    return row is not None
+    return bool(row[0]) if row else None
 
 
 async def rename(db: Database, person_id: int, device_id: int, name: str) -> bool:

@@ -151,7 +151,7 @@ async def enter(db: Database, *, browser_hash: bytes, entry: Entry) -> bool:
         ),
         who as (
             select p.id as person_id, null::bigint as device_id, true as second_factor
-            from used join person p on p.mobile = used.mobile
+            from used join person p on p.mobile = used.mobile where p.barred_at is null
         ),
         {STARTED}
         select 1 from who

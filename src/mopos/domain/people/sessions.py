@@ -111,6 +111,7 @@ async def find(db: Database, token_hash: bytes, now: datetime) -> Session | None
             select s.*, p.mobile, p.name from session s left join person p on p.id = s.person_id
             left join device d on d.id = s.device_id
             where s.token_hash = %(token_hash)s and s.ended_at is null and d.revoked_at is null
+                and p.barred_at is null
                 and s.seen_at > %(now)s - case when s.operator_id is null then %(idle)s else %(console_idle)s end
                 and s.created_at > %(now)s
                     - case when s.operator_id is null then %(absolute)s else %(console_absolute)s end

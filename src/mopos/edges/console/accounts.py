@@ -12,10 +12,10 @@ from mopos.base.text import harmless, latin_digits
 from mopos.domain.accounts import activity, document_store, member_store, profiles
 from mopos.domain.accounts.activity import PAGE_SIZE
 from mopos.domain.applications import store as applications
-from mopos.domain.operators import log, merchants, proposals, store
+from mopos.domain.operators import log, merchants, people, proposals, store
 from mopos.domain.operators.merchants import PAGE, GatewayRow
 from mopos.domain.operators.model import Act, Duty, about_gateway, check_reason
-from mopos.domain.people.model import read_mobile
+from mopos.domain.people.model import read_mobile, shown_mobile
 from mopos.edges.console import show
 from mopos.edges.panel.activity import in_words
 from mopos.edges.panel.documents import download_document
@@ -31,7 +31,8 @@ _TEXT_LENGTH_MAX = 200
 
 async def show_accounts(ask: Ask) -> Response[Any]:
     text = harmless(ask.query("text")[:_TEXT_LENGTH_MAX])
-    wanted = read_mobile(text) or latin_digits(text).strip()
+    mobile = read_mobile(text)
+    wanted = mobile or latin_digits(text).strip()
     is_number = has_check_digit(wanted) and len(wanted) <= 18
     number = without_check_digit(wanted) if is_number else None
     found = await merchants.page(ask.services.reports, before=show.before(ask), text=wanted, number=number)
@@ -40,6 +41,7 @@ async def show_accounts(ask: Ask) -> Response[Any]:
         "console/accounts.html",
         title=ask.t["console.accounts"],
         text=text,
+        somebody=await people.with_mobile(ask.services.db, mobile) if mobile else None,
         accounts=found[:PAGE],
         older=show.go_on(ask, found, PAGE),
     )
@@ -59,6 +61,7 @@ async def show_account(ask: Ask) -> Response[Any]:
         account=account,
         number=with_check_digit(account_id),
         members=await member_store.members(db, account_id),
+        shown_mobile=shown_mobile,
         gateways=await merchants.gateways(db, account_id),
         applications=await merchants.applications(db, account_id),
         documents=await document_store.documents(db, account_id, removed_too=True),

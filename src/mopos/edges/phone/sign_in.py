@@ -104,9 +104,15 @@ async def try_code(ask: Ask) -> Response[Any]:
             ask.services, typed_code=ask.form.get("code", ""), binding=ask.visit, entry=new.entry
         )
     except Refused as refused:
+        if refused.problems[0].code == "person_barred":
+            return _barred_page(ask, refused)
         return await _code_page(ask, refused)
     new.done(ask)
     return render.redirect(onward(SECOND, safe_next(ask, "")))
+
+
+def _barred_page(ask: Ask, refused: Refused) -> Response[Any]:
+    return render.page(ask, "phone/barred.html", status=refused.status, title=ask.t["web.error.person_barred"])
 
 
 async def passkey_options(ask: Ask) -> Response[Any]:

@@ -186,7 +186,7 @@ async def as_json(ask: Ask, work: Awaitable[str]) -> Response[Any]:
     try:
         return render.json({"go": await work})
     except Refused as refused:
-        return render.json({"problem": ask.t[f"problem.{refused.problems[0].code}"]}, refused.status)
+        return render.json({"problem": render.sentence(ask, refused.problems[0].code)}, refused.status)
 
 
 async def _begin(

@@ -53,6 +53,8 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Codes whose sentence ends with the number of support.
+_CALL_SUPPORT = {"person_barred"}
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
@@ -90,6 +92,13 @@ def problems_of(refused: Refused, t: Mapping[str, str]) -> dict[str, list[str]]:
     for problem in refused.problems:
         found.setdefault(problem.field, []).append(t[f"problem.{problem.code}"])
     return found
+
+
+def sentence(ask: Ask, code: str) -> str:
+    """What a code says, for our scripts; where it tells people to call support, with the number to call."""
+    phone = ask.services.settings.support_phone if code in _CALL_SUPPORT else ""
+    # Between isolates, so that a number stays in one piece in either direction (Unicode, UAX #9).
+    return f"{ask.t[f'problem.{code}']} \u2066{phone}\u2069" if phone else ask.t[f"problem.{code}"]
 
 
 def error(ask: Ask, code: str) -> Response[Any]:

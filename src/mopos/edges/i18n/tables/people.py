@@ -252,6 +252,11 @@ TABLE: dict[str, tuple[str, str]] = {
     "done.revoked": ("دستگاه برداشته شد.", "The device is removed."),
     "done.totp_on": ("برنامهٔ رمزساز فعال شد.", "The authenticator is on."),
     "done.totp_off": ("برنامهٔ رمزساز غیرفعال شد.", "The authenticator is off."),
+    "web.error.person_barred": ("ورود شما بسته است", "You are locked out"),
+    "problem.person_barred": (
+        "پشتیبانی ورود شما را بسته و همهٔ نشست‌های شما را پایان داده است. برای گشودن آن با پشتیبانی تماس بگیرید.",
+        "Support has locked you out and ended all your sessions. To be let in again, call support.",
+    ),
     "problem.mobile_malformed": (
         "شمارهٔ موبایل درست نیست. آن را مانند ۰۹۱۲۳۴۵۶۷۸۹ بنویسید.",
         "That is not a mobile number. Write it like 09123456789.",
