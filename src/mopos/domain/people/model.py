@@ -29,6 +29,9 @@ OTP_LIFE = timedelta(minutes=3)
 OTP_TRIES_MAX = 5
 OTP_SHORT, OTP_SHORT_MAX = timedelta(minutes=10), 3
 OTP_DAY, OTP_DAY_MAX = timedelta(days=1), 10
+# These are counted by number and address, so that nobody uses up another one's codes from where he is; all addresses
+# together get this many for a number in a day, so that no phone is flooded.
+OTP_DAY_ALL_MAX = 40
 ADDRESS_WINDOW = timedelta(hours=1)
 # A computer waits this long for the phone, and may take up the answer a little later.
 REQUEST_LIFE = timedelta(minutes=2)
