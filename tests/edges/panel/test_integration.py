@@ -267,8 +267,8 @@ async def test_a_call_without_a_parameter_is_in_the_log(stack, shop, owner, web,
     url, fields = f"{stack.gateway}/WebServiceMoPos.asmx/PayRep", {"ID": shop.id, "Rmz": shop.rmz}
     answer = await (web.get(url, params=fields) if method == "GET" else web.post(url, data=fields))
     assert answer.status_code == 500
-    row = newest(await logged(stack, owner, shop, "parameter_missing"))
-    for text in (method, "HTTP 500", "Send all three", "Res"):
+    row = newest(await logged(stack, owner, shop, f"PayRep {method} — HTTP 500"))
+    for text in (method, "parameter_missing", "Send all three", "Res"):
         assert text in row
     assert shop.rmz not in stack.tables() + stack.logs()
 

@@ -63,8 +63,10 @@ def menu_of(ask: Ask) -> list[Entry]:
         # Applications have no entry of their own: they become gateways.
         here = here.replace(f"{root}/applications", f"{root}/gateways")
     elif ask.area == "console":
-        # Nor have gateways here: they are found by their accounts.
-        here = here.replace("/console/gateways/", "/console/accounts/")
+        # Nor have gateways and people here: they are found by their accounts.
+        here = here.replace("/console/gateways/", "/console/accounts/").replace(
+            "/console/people/", "/console/accounts/"
+        )
     found = [Entry(ask.t[key], url, needs) for key, url, needs in rows if ask.may(needs)]
     return [entry._replace(current=_is_in(here, entry.url, root)) for entry in found]
 

@@ -15,6 +15,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "web.code": ("کد:", "Code:"),
     "web.home": ("بازگشت به صفحهٔ نخست", "Back to the start"),
     "web.sign_out": ("خروج", "Sign out"),
+    "web.nameless": ("شخص بی‌نام", "Unnamed person"),
     "web.unnamed": ("حساب بی‌نام", "Unnamed account"),
     "web.area.phone": ("حساب من", "My account"),
     "web.area.panel": ("پنل پذیرنده", "Merchant's panel"),
