@@ -89,7 +89,18 @@ def audited(stack) -> bool:
 async def test_an_operator_sees_what_a_person_has(stack, person):
     stack.sql("update person set name = 'سارا رضایی' where id = %s", person.id)
     for lang, words in (
-        ("en", ("سارا رضایی", person.mobile, "Accountant", "Owner", "Open sessions1", "Recovery codes left10")),
+        (
+            "en",
+            (
+                "سارا رضایی",
+                person.mobile,
+                "Accountant",
+                "Owner",
+                "Open sessions1",
+                "Authenticator appYes",
+                "Recovery codes left10",
+            ),
+        ),
         ("fa", ("سارا رضایی", person.mobile, "حسابدار", "کدهای بازیابی مانده۱۰", "می‌تواند وارد شود")),
     ):
         async with signed_in(stack, make_operator(stack, "finance"), lang=lang) as visitor:

@@ -186,7 +186,10 @@ async def reset(
 ) -> bool:
     """Whatever a person was recognised by is worth nothing any more, and he is out everywhere: who next comes in by a
     code to his number sets up a second factor anew. Told by SMS to him and to the owners of his accounts. Approves the
-    proposal by the same statement. A bar stays. False: no such person. Raises `Refused` (`proposal_gone`)."""
+    proposal by the same statement. False: no such person. Raises `Refused` (`proposal_gone`).
+
+    A bar stays. Who may be attacked is barred first: then no session and no passkey is made in the very moment of this,
+    which the statement would not see."""
     try:
         row = await db.one(
             f"""

@@ -42,7 +42,7 @@ async def _page(ask: Ask, person: Somebody, refused: Refused | None = None) -> R
         ask,
         "console/person.html",
         refused,
-        title=person.name or ask.t["web.unnamed"],
+        title=person.name or ask.t["web.nameless"],
         person=person,
         belongings=await people.belongings(db, person.id),
         factors=await factors.factors_of(db, person.id),
@@ -99,9 +99,9 @@ async def _stop(ask: Ask, act: Stop, done: str) -> Response[Any]:
 
 ROUTES: list[Route] = [
     Route("GET", _PERSON, show_person, Duty.LOOK),
-    Route("POST", f"{_PERSON}/reset", propose_reset, Duty.DECIDE),
-    # Of no second factor anew: a thief does not wait.
+    Route("POST", f"{_PERSON}/reset", propose_reset, Duty.DECIDE, fresh=True),
+    # To stop somebody needs no second factor anew: a thief does not wait.
     Route("POST", f"{_PERSON}/sign-out", sign_out, Duty.ANSWER),
     Route("POST", f"{_PERSON}/bar", bar, Duty.ANSWER),
-    Route("POST", f"{_PERSON}/lift-bar", lift_bar, Duty.ANSWER),
+    Route("POST", f"{_PERSON}/lift-bar", lift_bar, Duty.ANSWER, fresh=True),
 ]

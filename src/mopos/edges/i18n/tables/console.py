@@ -401,13 +401,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.roles": ("نقش‌ها", "Roles"),
     "console.role.support": ("پشتیبانی", "Support"),
     "console.role.support.may": (
-        "دیدن، نوشتن به پذیرنده، پرسش از بانک",
-        "Looks, writes to merchants, asks the bank",
+        "دیدن، نوشتن به پذیرنده، بستن ورود یک شخص، پرسش از بانک",
+        "Looks, writes to merchants, locks a person out, asks the bank",
     ),
     "console.role.risk": ("ریسک", "Risk"),
     "console.role.risk.may": (
-        "افزون بر آن: تصمیم دربارهٔ درگاه‌ها، خاموش و روشن کردن پایانه‌ها",
-        "Also decides upon gateways, switches terminals",
+        "افزون بر آن: تصمیم دربارهٔ درگاه‌ها، ورود تازه برای یک شخص، خاموش و روشن کردن پایانه‌ها",
+        "Also decides upon gateways, resets a person's sign-in, switches terminals",
     ),
     "console.role.finance": ("مالی", "Finance"),
     "console.role.finance.may": (
@@ -561,6 +561,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.recovery_codes": ("کدهای بازیابی مانده", "Recovery codes left"),
     "console.codes_locked": ("کدها پذیرفته نمی‌شوند تا", "Codes are refused until"),
     "console.open_sessions": ("نشست‌های باز", "Open sessions"),
+    "console.signed_up": ("ثبت‌نام", "Signed up"),
     "console.there": ("دارد", "Yes"),
     "console.not_there": ("ندارد", "No"),
     "console.belongings": ("عضویت‌ها", "Memberships"),
