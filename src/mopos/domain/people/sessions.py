@@ -75,10 +75,11 @@ async def start(
     ip: str,
     agent: str,
     now: datetime,
+    since: datetime | None = None,
     instead_of: bytes | None = None,
 ) -> None:
     """A new session; `instead_of` ends the one that the browser had before (sessions are never carried over a change
-    of who or how)."""
+    of who or how). `since`: since when the absolute limit counts, as in `Entry`; now, if not said."""
     await db.one(
         """
         with ended as (
@@ -86,7 +87,7 @@ async def start(
         )
         insert into session (token_hash, person_id, operator_id, device_id, created_at, seen_at, fresh_at,
             second_factor, ip, agent)
-        values (%(token_hash)s, %(person_id)s, %(operator_id)s, %(device_id)s, %(now)s, %(now)s,
+        values (%(token_hash)s, %(person_id)s, %(operator_id)s, %(device_id)s, %(since)s, %(now)s,
             case when %(second_factor)s then %(now)s::timestamptz end, %(second_factor)s, %(ip)s, %(agent)s)
         """,
         {
@@ -98,6 +99,7 @@ async def start(
             "ip": ip,
             "agent": agent[:AGENT_LENGTH_MAX],
             "now": now,
+            "since": since or now,
             "instead_of": instead_of,
         },
     )

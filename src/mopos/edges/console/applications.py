@@ -175,6 +175,6 @@ ROUTES: list[Route] = [
     Route("GET", _ONE, show, Duty.LOOK),
     Route("POST", f"{_ONE}/messages", answer, Duty.ANSWER),
     Route("POST", f"{_ONE}/more", ask_more, Duty.ANSWER),
-    Route("POST", f"{_ONE}/decision", decide, Duty.DECIDE),
-    Route("POST", f"{_ONE}/proposal", propose, Duty.DECIDE),
+    Route("POST", f"{_ONE}/decision", decide, Duty.DECIDE, fresh=True),
+    Route("POST", f"{_ONE}/proposal", propose, Duty.DECIDE, fresh=True),
 ]

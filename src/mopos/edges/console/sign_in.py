@@ -170,6 +170,8 @@ async def _open_session(ask: Ask, operator: Operator, factor: str, act: str = "s
         agent=ask.request.headers.get("user-agent", ""),
         now=ask.now,
         instead_of=token_hash(old) if old else None,
+        # A step-up makes no day longer than it was.
+        since=ask.session.created_at if act == "confirm" else ask.now,
     )
     sign_in_cookie(ask, token)
     ask.cookies.append(_ticket_cookie(ask, ""))
