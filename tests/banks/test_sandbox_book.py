@@ -215,6 +215,6 @@ def test_a_purchase_costs_the_same_however_many_there_were(clock: HandClock) -> 
             book.give_back_due()
         return time.process_time() - started
 
-    first = cost(range(5_000))
-    cost(range(5_000, 20_000))
-    assert cost(range(20_000, 25_000)) < 3 * first + 0.1
+    # The quickest of five stretches each: what else the machine does in one of them does not count.
+    costs = [cost(range(begin, begin + 1_000)) for begin in range(0, 25_000, 1_000)]
+    assert min(costs[-5:]) < 3 * min(costs[:5]) + 0.02

@@ -48,8 +48,9 @@ def test_who_can_be_touched_by_person_2(role, person_id, code):
 
 def test_an_account_s_choice():
     assert choice_of({}) == DEFAULTS
-    assert choice_of({"member": ["viewer", "no such role"]})[Event.MEMBER] == {Role.VIEWER}
-    assert choice_of({"member": []})[Event.MEMBER] == frozenset()
+    assert choice_of({"amount": ["viewer", "no such role"]})[Event.AMOUNT] == {Role.VIEWER}
+    assert choice_of({"amount": []})[Event.AMOUNT] == frozenset()
+    assert choice_of({"member": ["viewer"]})[Event.MEMBER] == {Role.VIEWER, Role.OWNER}
     assert choice_of({"member": "all"})[Event.MEMBER] == DEFAULTS[Event.MEMBER]
     assert choice_of({"credentials": []})[Event.CREDENTIALS] == ALWAYS[Event.CREDENTIALS] == {Role.OWNER}
     assert choice_of({"gone event": ["owner"]}) == DEFAULTS

@@ -71,9 +71,9 @@ def run_demo(host: str, port: int, build: Build) -> int:
 @contextmanager
 def started(host: str, ports: Ports, **environment: str) -> Iterator[Demo]:
     """All parts of the demo, stopped in reverse order at the end. `environment` sets more `MOPOS_*`."""
+    gateway, bank, shop, services = (f"http://{host}:{port}" for port in ports)
     # Browsers know passkeys for names only, not for addresses in digits.
-    name = "localhost" if host == "127.0.0.1" else host
-    gateway, bank, shop, services = (f"http://{name}:{port}" for port in ports)
+    gateway = gateway.replace("127.0.0.1", "localhost")
     for port in ports:
         refuse_taken(host, port)
     os.environ |= {
