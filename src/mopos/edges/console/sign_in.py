@@ -98,14 +98,19 @@ async def show_second(ask: Ask) -> Response[Any]:
 
 
 def _second_page(ask: Ask, found: Credentials, refused: Refused | None = None) -> Response[Any]:
+    return _factor_page(ask, found.operator, ask.t["console.second"], SECOND, refused)
+
+
+def _factor_page(ask: Ask, operator: Operator, title: str, action: str, refused: Refused | None) -> Response[Any]:
+    """Where a second factor is shown, at the way in and once more."""
     return render.page(
         ask,
         "console/second.html",
         status=refused.status if refused else 200,
-        title=ask.t["console.second"],
+        title=title,
         problems=render.problems_of(refused, ask.t) if refused else {},
-        action=SECOND,
-        name=found.operator.shown,
+        action=action,
+        name=operator.shown,
         passkeys=passkeys.offered(ask),
         next=safe_next(ask, HOME),
     )
@@ -230,17 +235,7 @@ async def show_confirm(ask: Ask) -> Response[Any]:
 
 
 def _confirm_page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
-    return render.page(
-        ask,
-        "console/second.html",
-        status=refused.status if refused else 200,
-        title=ask.t["console.confirm"],
-        problems=render.problems_of(refused, ask.t) if refused else {},
-        action=CONSOLE_CONFIRM,
-        name=ask.operator.shown,
-        passkeys=passkeys.offered(ask),
-        next=safe_next(ask, HOME),
-    )
+    return _factor_page(ask, ask.operator, ask.t["console.confirm"], CONSOLE_CONFIRM, refused)
 
 
 async def confirm(ask: Ask) -> Response[Any]:

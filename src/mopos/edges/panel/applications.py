@@ -99,7 +99,7 @@ async def close(ask: Ask) -> Response[Any]:
     if application.gateway_id is not None:
         # A gateway that sells is closed on its own page, which wants a fresh second factor.
         number = with_check_digit(application.gateway_id)
-        return render.redirect(f"/panel/{with_check_digit(ask.account_id)}/gateways/{number}/close")
+        return render.redirect(f"{ask.panel}/gateways/{number}/close")
     try:
         ask.must_be_sure()
         await acts.close(ask.services, application, _who(ask))
@@ -154,7 +154,7 @@ async def _page(
         site=unicode_host(application.site),
         profile=await store.profile(ask.services.db, ask.account_id),
         url=_url(ask, application),
-        panel=f"/panel/{with_check_digit(ask.account_id)}",
+        panel=ask.panel,
         tone=TONES[application.state],
         is_open=application.state in OPEN_TO_MERCHANT,
         may_take_back=Event.TAKEN_BACK in events,
@@ -172,7 +172,7 @@ def _who(ask: Ask) -> Merchant:
 
 
 def _root(ask: Ask) -> str:
-    return f"/panel/{with_check_digit(ask.account_id)}/applications"
+    return f"{ask.panel}/applications"
 
 
 def _url(ask: Ask, application: Application) -> str:

@@ -18,7 +18,7 @@ from mopos.edges.i18n import formats
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.panel import charts
 from mopos.edges.panel.charts import Chart
-from mopos.edges.panel.purchases import chosen_gateways, panel_of
+from mopos.edges.panel.purchases import chosen_gateways
 from mopos.edges.web import render
 from mopos.edges.web.ask import Ask
 from mopos.edges.web.routes import Route
@@ -57,7 +57,7 @@ class Drawn(NamedTuple):
 
 async def _dashboard(ask: Ask) -> Response[Any]:
     if not ask.may(Allow.SEE_MONEY):
-        return render.redirect(f"{panel_of(ask)}/integration")
+        return render.redirect(f"{ask.panel}/integration")
     db = ask.services.reports
     gateways = await one.gateways(db, ask.account_id)
     chosen = chosen_gateways(ask.query("gateway"), gateways)
@@ -73,7 +73,7 @@ async def _dashboard(ask: Ask) -> Response[Any]:
         ask,
         "panel/dashboard.html",
         title=ask.t["dashboard.title"],
-        panel=panel_of(ask),
+        panel=ask.panel,
         gateways=gateways,
         tiles=[Tile(name, found[name], found[before]) for name, before in _PERIODS],
         drawn=[_by_hour(hours, ask.lang, ask.t), _by_day(days[-_DAYS:], ask.lang, ask.t)],

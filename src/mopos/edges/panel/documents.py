@@ -9,7 +9,6 @@ from litestar import Response
 from mopos.actions.keep_document import keep_document, read_kept
 from mopos.actions.services import Services
 from mopos.base.errors import Refused
-from mopos.base.ids import with_check_digit
 from mopos.domain.accounts import document_store
 from mopos.domain.accounts.documents import UPLOAD_BYTES_MAX, DocumentKind
 from mopos.domain.accounts.member_store import By
@@ -36,7 +35,7 @@ async def download_document(
 
 
 def _url(ask: Ask) -> str:
-    return f"/panel/{with_check_digit(ask.account_id)}/profile/documents"
+    return f"{ask.panel}/profile/documents"
 
 
 def _by(ask: Ask) -> By:

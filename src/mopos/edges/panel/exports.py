@@ -15,7 +15,7 @@ from mopos.domain.accounts.model import Allow
 from mopos.domain.reports import exports, one
 from mopos.domain.reports.exports import Export
 from mopos.domain.reports.model import QUERY_LENGTH_MAX, fields_of, query_of
-from mopos.edges.panel.purchases import asked_fields, panel_of, read_filter
+from mopos.edges.panel.purchases import asked_fields, read_filter
 from mopos.edges.panel.told_filter import told
 from mopos.edges.web import render
 from mopos.edges.web.ask import Ask, NotFound
@@ -48,8 +48,8 @@ async def _shown(ask: Ask, fields: Mapping[str, Sequence[str]], refused: Refused
         title=ask.t["exports.title"],
         problems=render.problems_of(refused, ask.t) if refused else {},
         values={"format": ask.form.get("format", "")},
-        panel=panel_of(ask),
-        url=f"{panel_of(ask)}/exports",
+        panel=ask.panel,
+        url=f"{ask.panel}/exports",
         query=query_of(fields),
         told=told(fields, ask.t, ask.lang),
         formats=FORMATS,
@@ -64,7 +64,7 @@ async def _make(ask: Ask) -> Response[Any]:
         await _ask_for(ask, fields)
     except Refused as refused:
         return await _shown(ask, fields, refused)
-    return render.redirect(f"{panel_of(ask)}/exports", done="export_asked")
+    return render.redirect(f"{ask.panel}/exports", done="export_asked")
 
 
 async def _ask_for(ask: Ask, fields: Mapping[str, Sequence[str]]) -> None:

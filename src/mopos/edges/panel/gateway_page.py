@@ -24,4 +24,4 @@ def holder(ask: Ask) -> Holder:
 
 def root_of(ask: Ask, gateway: Gateway) -> str:
     """The address of its page."""
-    return f"/panel/{with_check_digit(ask.account_id)}/gateways/{with_check_digit(gateway.id)}"
+    return f"{ask.panel}/gateways/{with_check_digit(gateway.id)}"

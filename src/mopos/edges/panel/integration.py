@@ -107,7 +107,7 @@ def steps_of(gateway: Gateway, progress: Progress) -> list[Step]:
 
 
 def _root(ask: Ask) -> str:
-    return f"/panel/{with_check_digit(ask.account_id)}/integration"
+    return f"{ask.panel}/integration"
 
 
 _AT = "/panel/{account}/integration"

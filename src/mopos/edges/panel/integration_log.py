@@ -76,7 +76,7 @@ async def show(ask: Ask) -> Response[Any]:
         title=ask.t["log.title"],
         gateway=found,
         number=with_check_digit(found.id),
-        root=f"/panel/{with_check_digit(ask.account_id)}/integration/{with_check_digit(found.id)}",
+        root=f"{ask.panel}/integration/{with_check_digit(found.id)}",
         lines=[line_of(one, sees_money=ask.may(Allow.SEE_MONEY)) for one in shown],
         only_problems=only_problems,
         moves=moves,

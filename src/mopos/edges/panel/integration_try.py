@@ -88,7 +88,7 @@ async def _own(ask: Ask) -> gateways.Gateway:
 
 
 def _here(ask: Ask, gateway_id: int) -> str:
-    return f"/panel/{with_check_digit(ask.account_id)}/integration/{with_check_digit(gateway_id)}/try"
+    return f"{ask.panel}/integration/{with_check_digit(gateway_id)}/try"
 
 
 def _shown(ask: Ask, result: PayRepResult, number: str, res: str, version: Version) -> dict[str, Any]:

@@ -23,10 +23,6 @@ _MEMBER = "/panel/{account}/members/{member}"
 _INVITATIONS = "/app/invitations"
 
 
-def _root(ask: Ask) -> str:
-    return f"/panel/{with_check_digit(ask.account_id)}"
-
-
 def _by(ask: Ask) -> By:
     return By(ask.account_id, ask.person.id, ask.ip, ask.now)
 
@@ -42,7 +38,7 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         "panel/members.html",
         status=refused.status if refused else 200,
         title=ask.t["members.title"],
-        url=f"{_root(ask)}/members",
+        url=f"{ask.panel}/members",
         members=await member_store.members(ask.services.db, ask.account_id),
         invitations=await member_store.invitations(ask.services.db, ask.account_id),
         roles=[(role, ask.t[f"role.{role}"]) for role in GIVEN_ROLES],
@@ -62,13 +58,13 @@ async def _invite(ask: Ask) -> Response[Any]:
         )
     except Refused as refused:
         return await _page(ask, refused)
-    return render.redirect(f"{_root(ask)}/members", done="invited")
+    return render.redirect(f"{ask.panel}/members", done="invited")
 
 
 async def _withdraw(ask: Ask) -> Response[Any]:
     if not await member_store.withdraw(ask.services.db, _by(ask), ask.id("invitation")):
         raise NotFound
-    return render.redirect(f"{_root(ask)}/members", done="invitation_withdrawn")
+    return render.redirect(f"{ask.panel}/members", done="invitation_withdrawn")
 
 
 async def _member(ask: Ask) -> Member:
@@ -89,8 +85,8 @@ def _member_page(ask: Ask, member: Member, refused: Refused | None = None) -> Re
         "panel/member.html",
         status=refused.status if refused else 200,
         title=ask.t["member.title"],
-        members_url=f"{_root(ask)}/members",
-        url=f"{_root(ask)}/members/{member.person_id}",
+        members_url=f"{ask.panel}/members",
+        url=f"{ask.panel}/members/{member.person_id}",
         member=member,
         touchable=member.role is not Role.OWNER and member.person_id != ask.person.id,
         roles=[(role, ask.t[f"role.{role}"]) for role in GIVEN_ROLES],
@@ -106,7 +102,7 @@ async def _change_role(ask: Ask) -> Response[Any]:
         )
     except Refused as refused:
         return _member_page(ask, member, refused)
-    return render.redirect(f"{_root(ask)}/members", done="saved")
+    return render.redirect(f"{ask.panel}/members", done="saved")
 
 
 async def _remove(ask: Ask) -> Response[Any]:
@@ -115,7 +111,7 @@ async def _remove(ask: Ask) -> Response[Any]:
         await manage_members.remove(ask.services, _by(ask), member, account_name=ask.membership.account_name)
     except Refused as refused:
         return _member_page(ask, member, refused)
-    return render.redirect(f"{_root(ask)}/members", done="member_removed")
+    return render.redirect(f"{ask.panel}/members", done="member_removed")
 
 
 async def _show_hand_over(ask: Ask) -> Response[Any]:
@@ -128,8 +124,8 @@ def _hand_over_page(ask: Ask, member: Member, refused: Refused | None = None) ->
         "panel/hand_over.html",
         status=refused.status if refused else 200,
         title=ask.t["member.hand_over"],
-        members_url=f"{_root(ask)}/members",
-        url=f"{_root(ask)}/members/{member.person_id}/hand-over",
+        members_url=f"{ask.panel}/members",
+        url=f"{ask.panel}/members/{member.person_id}/hand-over",
         member=member,
         problems=render.problems_of(refused, ask.t) if refused else {},
     )
@@ -143,7 +139,7 @@ async def _hand_over(ask: Ask) -> Response[Any]:
         )
     except Refused as refused:
         return _hand_over_page(ask, member, refused)
-    return render.redirect(f"{_root(ask)}/members", done="handed_over")
+    return render.redirect(f"{ask.panel}/members", done="handed_over")
 
 
 async def _show_leave(ask: Ask) -> Response[Any]:
@@ -156,7 +152,7 @@ def _leave_page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         "panel/leave.html",
         status=refused.status if refused else 200,
         title=ask.t["leave.title"],
-        url=f"{_root(ask)}/leave",
+        url=f"{ask.panel}/leave",
         is_owner=ask.membership.role is Role.OWNER,
         problems=render.problems_of(refused, ask.t) if refused else {},
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 from litestar import Response
 
-from mopos.base.ids import with_check_digit
 from mopos.domain.accounts import notify
 from mopos.domain.accounts.model import Allow, Role
 from mopos.domain.accounts.notify import ALWAYS, Event
@@ -32,7 +31,7 @@ async def _save(ask: Ask) -> Response[Any]:
     # A box that is not ticked is not sent: an event without any is one of which nobody wants to hear.
     chosen = {event: [role for role in Role if role in ask.several.get(event, [])] for event in Event}
     await notify.choose(ask.services.db, ask.account_id, chosen, person_id=ask.person.id, ip=ask.ip, now=ask.now)
-    return render.redirect(f"/panel/{with_check_digit(ask.account_id)}/notifications", done="saved")
+    return render.redirect(f"{ask.panel}/notifications", done="saved")
 
 
 ROUTES: list[Route] = [

@@ -9,7 +9,6 @@ from litestar import Response
 from mopos.actions.check_iban import check_iban
 from mopos.actions.edit_profile import change_iban, edit_profile
 from mopos.base.errors import Refused
-from mopos.base.ids import with_check_digit
 from mopos.domain.accounts import document_store, profiles
 from mopos.domain.accounts.iban import BANKS, bank_code, in_fours
 from mopos.domain.accounts.member_store import By
@@ -27,11 +26,6 @@ TONES = {"open": "wait", "matches": "good", "other": "bad", "missing": "bad", "u
 def by(ask: Ask) -> By:
     """Who asks, for the statements that change something."""
     return By(ask.account_id, ask.person.id, ask.ip, ask.now)
-
-
-def root(ask: Ask) -> str:
-    """The panel's address of the account."""
-    return f"/panel/{with_check_digit(ask.account_id)}"
 
 
 def bank_of(bank: BankAccount, t: Any) -> dict[str, Any]:
@@ -61,7 +55,7 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         "panel/profile.html",
         status=refused.status if refused else 200,
         title=ask.t["profile.title"],
-        url=f"{root(ask)}/profile",
+        url=f"{ask.panel}/profile",
         account=account,
         kinds=[(kind, ask.t[f"account_kind.{kind}"]) for kind in Kind],
         bounds={"name": NAME_LENGTH_MAX, "address": ADDRESS_LENGTH_MAX},
@@ -76,7 +70,7 @@ async def _save(ask: Ask) -> Response[Any]:
         await edit_profile(ask.services, by(ask), ask.form)
     except Refused as refused:
         return await _page(ask, refused)
-    return render.redirect(f"{root(ask)}/profile", done="saved")
+    return render.redirect(f"{ask.panel}/profile", done="saved")
 
 
 async def _show_iban(ask: Ask) -> Response[Any]:
@@ -91,7 +85,7 @@ async def _iban_page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         "panel/iban.html",
         status=refused.status if refused else 200,
         title=ask.t["iban.title"],
-        url=f"{root(ask)}/profile",
+        url=f"{ask.panel}/profile",
         iban=in_fours(account.bank.iban),
         **wrong,
     )
@@ -102,12 +96,12 @@ async def _save_iban(ask: Ask) -> Response[Any]:
         await change_iban(ask.services, by(ask), ask.form.get("iban", ""), account_name=ask.membership.account_name)
     except Refused as refused:
         return await _iban_page(ask, refused)
-    return render.redirect(f"{root(ask)}/profile", done="iban_saved")
+    return render.redirect(f"{ask.panel}/profile", done="iban_saved")
 
 
 async def _check_iban(ask: Ask) -> Response[Any]:
     answered = await check_iban(ask.services, ask.account_id)
-    return render.redirect(f"{root(ask)}/profile", done="iban_asked" if answered else "iban_silent")
+    return render.redirect(f"{ask.panel}/profile", done="iban_asked" if answered else "iban_silent")
 
 
 ROUTES: list[Route] = [

@@ -37,11 +37,6 @@ TONES: Mapping[str, str] = {
 _CURSOR_DIGITS_MAX = 18
 
 
-def panel_of(ask: Ask) -> str:
-    """The panel's address of the account."""
-    return f"/panel/{with_check_digit(ask.account_id)}"
-
-
 def chosen_gateways(number: str, gateways: Sequence[Gateway]) -> list[int]:
     """The one gateway of this number, or all of them when none is named. An unknown one finds nothing."""
     if not number:
@@ -94,7 +89,7 @@ async def _shown(
     name: str = "",
 ) -> Response[Any]:
     query = query_of(fields)
-    url = f"{panel_of(ask)}/purchases"
+    url = f"{ask.panel}/purchases"
     return render.page(
         ask,
         "panel/purchases.html",
@@ -109,7 +104,7 @@ async def _shown(
         query=query,
         told=told(fields, ask.t, ask.lang),
         url=url,
-        panel=panel_of(ask),
+        panel=ask.panel,
         page=page,
         newer=_further(url, query, after=page.newer) if page and page.newer is not None else None,
         older=_further(url, query, before=page.older) if page and page.older is not None else None,
@@ -137,7 +132,7 @@ async def _save(ask: Ask) -> Response[Any]:
     except Refused as refused:
         gateways = await one.gateways(ask.services.reports, ask.account_id)
         return await _shown(ask, fields, gateways, refused=refused, name=ask.form.get("name", ""))
-    return render.redirect(f"{panel_of(ask)}/purchases?{query}", done="filter_saved")
+    return render.redirect(f"{ask.panel}/purchases?{query}", done="filter_saved")
 
 
 async def _keep(ask: Ask, fields: Mapping[str, Sequence[str]], query: str) -> None:
@@ -154,11 +149,11 @@ async def _keep(ask: Ask, fields: Mapping[str, Sequence[str]], query: str) -> No
 async def _remove_saved(ask: Ask) -> Response[Any]:
     if not await saved.remove(ask.services.db, ask.account_id, ask.person.id, ask.id("saved")):
         raise NotFound
-    return render.redirect(f"{panel_of(ask)}/purchases", done="filter_removed")
+    return render.redirect(f"{ask.panel}/purchases", done="filter_removed")
 
 
 async def _one(ask: Ask) -> Response[Any]:
-    return await purchase_page(ask, panel_of(ask), TONES)
+    return await purchase_page(ask, ask.panel, TONES)
 
 
 ROUTES: list[Route] = [

@@ -183,7 +183,7 @@ def _preview(ask: Ask, brand: Brand, name: str, look: pages.Look) -> Response[An
 
 
 def _root(ask: Ask) -> str:
-    return f"/panel/{with_check_digit(ask.account_id)}/settings"
+    return f"{ask.panel}/settings"
 
 
 def _at(ask: Ask, brand: Brand) -> str:

@@ -13,7 +13,7 @@ from litestar.datastructures import State as AppState
 
 from mopos.actions.services import Services
 from mopos.base.errors import Refused
-from mopos.base.ids import has_check_digit, without_check_digit
+from mopos.base.ids import has_check_digit, with_check_digit, without_check_digit
 from mopos.domain.accounts.model import Allow, Membership
 from mopos.domain.operators.model import Duty, Operator
 from mopos.domain.people.model import Person, Session
@@ -80,6 +80,11 @@ class Ask:
     @property
     def account_id(self) -> int:
         return self.membership.account_id
+
+    @property
+    def panel(self) -> str:
+        """Where this account's panel begins: `/panel/50013`."""
+        return f"/panel/{with_check_digit(self.account_id)}"
 
     @property
     def operator(self) -> Operator:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mopos.base.ids import with_check_digit
 from mopos.domain.accounts.model import Allow
 from mopos.domain.operators.model import Duty
 from mopos.edges.web.ask import Ask
@@ -54,7 +53,7 @@ def menu_of(ask: Ask) -> list[Entry]:
         rows: list[tuple[str, str, Allow | Duty]] = list(_CONSOLE) if ask.maybe_operator else []
         root = "/console"
     elif ask.maybe_membership:
-        root = f"/panel/{with_check_digit(ask.account_id)}"
+        root = ask.panel
         rows = [(key, root + path, needs) for key, path, needs in _PANEL]
     else:
         return []
