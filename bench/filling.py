@@ -27,7 +27,6 @@ _OWNER = """
     values (5001, 'فروشگاه بزرگ', %(since)s);
     insert into gateway (id, name, rmz_hash, created_at, account_id) overriding system value
     select 100000 + n, 'درگاه ' || n, decode(repeat('00', 32), 'hex'), %(since)s, 5001 from generate_series(1, 3) n;
-    insert into ledger_account (kind, owner) select 'merchant_payable', 100000 + n from generate_series(1, 3) n;
 """
 
 _PURCHASES = """

@@ -50,13 +50,13 @@ def register(sql, gateway, res, *, amount=20_000, state="REGISTERED", token=None
 
 
 def go(sql, purchase, state, event):
-    waits = state in ("REGISTERED", "AT_BANK", "VERIFYING", "UNKNOWN")
+    waits = state in ("REGISTERED", "AT_BANK", "VERIFYING", "UNKNOWN", "REVERSING")
     sql.execute(
         """
         update purchase set state = %s, last_event = %s, version = version + 1, next_check_at = %s, paid_at = %s
         where id = %s
         """,
-        [state, event, NOW if waits else None, NOW if state == "PAID" else None, purchase],
+        [state, event, NOW if waits else None, NOW if state in ("PAID", "REVERSING", "REVERSED") else None, purchase],
     )
 
 
@@ -71,6 +71,13 @@ WAYS = {
     "CANCELLED": [("AT_BANK", "sent_to_bank"), ("CANCELLED", "buyer_cancelled")],
     "EXPIRED": [("EXPIRED", "expired")],
     "CONFLICTED": [("AT_BANK", "sent_to_bank"), ("CONFLICTED", "bank_differs")],
+    "REVERSING": [("AT_BANK", "sent_to_bank"), ("PAID", "bank_confirmed"), ("REVERSING", "reversal_requested")],
+    "REVERSED": [
+        ("AT_BANK", "sent_to_bank"),
+        ("PAID", "bank_confirmed"),
+        ("REVERSING", "reversal_requested"),
+        ("REVERSED", "reversal_confirmed"),
+    ],
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg.errors import RestrictViolation
 
-from mopos.actions.finish_attempt import ledger_lines
+from mopos.actions.finish_attempt import booking_of
 from mopos.actions.services import Services
 from mopos.banks.port import Decline
 from mopos.base.errors import Refused
@@ -98,7 +98,7 @@ def _change(
             decline=None if bank_ref else Decline.OTHER,
             bank_code=CORRECTED_CODE,
         ),
-        lines=ledger_lines(purchase, listed),
+        booking=booking_of(purchase, listed),
         data={"proposal": proposal.id, "operators": [proposal.proposed_by, approver.id], "reason": proposal.reason}
         | ({"bank_ref": bank_ref} if bank_ref else {}),
         by_two=ByTwo(proposal.id, approver.id, note),

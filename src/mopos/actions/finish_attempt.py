@@ -11,12 +11,12 @@ from typing import Any
 
 from mopos.actions.services import Services
 from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Pending, Silent, Unverified
-from mopos.domain.ledger.chart import OWNER
-from mopos.domain.ledger.entries import ENTRIES
+from mopos.base.money import Rial
+from mopos.domain.ledger.entries import booking
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase, next_check
 from mopos.domain.payments.states import ENDED_UNPAID, Event, Move, State, move
-from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, LedgerLine
+from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change
 
 Answer = Confirmed | Declined | Pending | Silent
 
@@ -102,7 +102,7 @@ def decide(services: Services, purchase: Purchase, event: Event, answer: Answer,
         next_check_at=_next_check_at(services, purchase, listed, now),
         attempt=_attempt_end(event, answer),
         late=listed.end is State.PAID and purchase.state in ENDED_UNPAID,
-        lines=ledger_lines(purchase, listed),
+        booking=booking_of(purchase, listed),
         data=_facts(answer),
     )
 
@@ -110,7 +110,7 @@ def decide(services: Services, purchase: Purchase, event: Event, answer: Answer,
 def _event(purchase: Purchase, answer: Answer) -> Event:
     match answer:
         case Confirmed(amount, order_number):
-            ours = amount == purchase.amount and order_number == purchase.order_number
+            ours = amount == purchase.charge and order_number == purchase.order_number
             return Event.BANK_CONFIRMED if ours else Event.BANK_DIFFERS
         case Declined(Decline.CANCELLED):
             return Event.BUYER_CANCELLED
@@ -150,7 +150,7 @@ def lease(services: Services) -> timedelta:
 
 def at_bank(purchase: Purchase, bank_ref: str | None = None) -> Attempt:
     """The purchase's latest attempt as the bank knows it."""
-    return Attempt(purchase.order_number, purchase.amount, purchase.bank_token, bank_ref or purchase.bank_ref)
+    return Attempt(purchase.order_number, purchase.charge, purchase.bank_token, bank_ref or purchase.bank_ref)
 
 
 def _attempt_end(event: Event, answer: Answer) -> AttemptEnd | None:
@@ -164,23 +164,19 @@ def _attempt_end(event: Event, answer: Answer) -> AttemptEnd | None:
             return None
 
 
-def ledger_lines(purchase: Purchase, listed: Move) -> list[LedgerLine]:
-    """What a move of a purchase writes into the books."""
+def booking_of(purchase: Purchase, listed: Move) -> dict[str, object] | None:
+    """What a move of a purchase writes into the books; None: no money moves."""
     if not listed.entry:
-        return []
+        return None
+    fee, nothing = Rial(purchase.fee_rial), Rial(0)
+    amounts = {
+        "amount": purchase.amount,
+        "merchant_fee": nothing if purchase.fee_by_buyer else fee,
+        "buyer_fee": fee if purchase.fee_by_buyer else nothing,
+        "charge": purchase.charge,
+    }
     owners = {"terminal": purchase.terminal_id, "gateway": purchase.gateway_id}
-    amounts = {"purchase": purchase.amount}
-    return [
-        LedgerLine(
-            entry=listed.entry,
-            debit_kind=line.debit,
-            debit_owner=owners[OWNER[line.debit]],
-            credit_kind=line.credit,
-            credit_owner=owners[OWNER[line.credit]],
-            amount=amounts[line.amount],
-        )
-        for line in ENTRIES[listed.entry]
-    ]
+    return booking(listed.entry, amounts, owners).params
 
 
 def _facts(answer: Answer) -> dict[str, Any]:

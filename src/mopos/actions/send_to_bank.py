@@ -62,7 +62,7 @@ async def _open(services: Services, purchase: Purchase) -> Redirect | None:
         raise BankUnavailable(purchase)
     order = Order(
         number=purchase.order_number,
-        amount=purchase.amount,
+        amount=purchase.charge,
         return_url=f"{services.settings.public_url}/pay/return/{purchase.ref}",
         description=purchase.dsc,
     )

@@ -19,7 +19,10 @@ from yoyo.backends import DatabaseBackend
 from yoyo.migrations import MigrationList
 
 from mopos.domain.applications import states as applications
+from mopos.domain.ledger.entries import ENTRIES
+from mopos.domain.payments import refunds
 from mopos.domain.payments.states import MOVES
+from mopos.domain.settlement import states as settlement
 
 
 class DatabaseBehind(Exception):
@@ -46,12 +49,17 @@ def refuse_when_behind(dsn: str) -> None:
         raise DatabaseBehind(f"the database is behind by {', '.join(missing)}: run `mopos migrate`")
     with psycopg.connect(dsn) as connection:
         known = set(connection.execute("select from_state, event, to_state from move").fetchall())
+        known_of_money = set(connection.execute("select noun, from_state, event, to_state from money_move").fetchall())
+        known_entries = set(connection.execute("select entry, debit_kind, credit_kind, overdraws from entry_rule"))
         known_of_applications = set(
             connection.execute("select from_state, event, to_state from application_move").fetchall()
         )
     is_whole = {(start or "", event, end) for start, event, end, _, _ in MOVES} <= known and {
         (start or "", event, end) for start, event, end, _ in applications.MOVES
     } <= known_of_applications
+    is_whole = (
+        is_whole and {row[:4] for row in _money_moves()} <= known_of_money and set(_entry_rules()) <= known_entries
+    )
     if not is_whole:
         raise DatabaseBehind("the table of moves is behind: run `mopos migrate`")
 
@@ -99,6 +107,31 @@ def _load_moves(connection: psycopg.Connection) -> None:
             """,
             [(start or "", event, end, who) for start, event, end, who in applications.MOVES],
         )
+        cursor.executemany(
+            """
+            insert into money_move (noun, from_state, event, to_state, who, entry) values (%s, %s, %s, %s, %s, %s)
+            on conflict (noun, from_state, event, to_state) do update set who = excluded.who, entry = excluded.entry
+            where (money_move.who, money_move.entry) is distinct from (excluded.who, excluded.entry)
+            """,
+            _money_moves(),
+        )
+        cursor.executemany(
+            """
+            insert into entry_rule (entry, debit_kind, credit_kind, overdraws) values (%s, %s, %s, %s)
+            on conflict (entry, debit_kind, credit_kind) do update set overdraws = excluded.overdraws
+            where entry_rule.overdraws <> excluded.overdraws
+            """,
+            _entry_rules(),
+        )
+
+
+def _money_moves() -> list[tuple[str, str, str, str, str, str]]:
+    of_refunds = [(refunds.NOUN, move.start or "", *move[1:]) for move in refunds.MOVES]
+    return [*of_refunds, *settlement.MOVES]
+
+
+def _entry_rules() -> list[tuple[str, str, str, bool]]:
+    return [(entry, line.debit, line.credit, line.overdraws) for entry, lines in ENTRIES.items() for line in lines]
 
 
 def _make_queue(dsn: str) -> None:

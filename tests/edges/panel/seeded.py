@@ -51,7 +51,6 @@ class Seeded:
             "insert into gateway (name, rmz_hash, created_at, account_id) values (%s, %s, now(), %s) returning id",
             *(f"درگاه {next(_numbers)}", secrets.token_bytes(32), self.account_id),
         )
-        self.stack.sql("insert into ledger_account (kind, owner) values ('merchant_payable', %s)", self.gateway_id)
 
     @property
     def gateway_number(self) -> str:

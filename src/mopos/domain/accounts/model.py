@@ -25,6 +25,8 @@ class Allow(StrEnum):
     SEE_MONEY = "see_money"
     """Dashboard, purchases, their pages."""
     EXPORT = "export"
+    REFUND = "refund"
+    """Give a buyer money back; decide on a refund that another member asked for."""
     INTEGRATE = "integrate"
     """Samples, test console, integration log, signing key."""
     SET_GATEWAY = "set_gateway"
@@ -41,7 +43,7 @@ _ALL = frozenset(Allow)
 ALLOWED: dict[Role, frozenset[Allow]] = {
     Role.OWNER: _ALL,
     Role.ADMIN: _ALL - {Allow.HOLD_RMZ},
-    Role.ACCOUNTANT: frozenset({Allow.ENTER, Allow.SEE_MONEY, Allow.EXPORT}),
+    Role.ACCOUNTANT: frozenset({Allow.ENTER, Allow.SEE_MONEY, Allow.EXPORT, Allow.REFUND}),
     Role.DEVELOPER: frozenset({Allow.ENTER, Allow.INTEGRATE}),
     Role.VIEWER: frozenset({Allow.ENTER, Allow.SEE_MONEY}),
 }

@@ -20,15 +20,12 @@ class Gateway(NamedTuple):
 
 
 async def create(db: Database, *, name: str, rmz_hash: bytes, now: datetime) -> int:
-    """A new gateway with its account in the books. Returns its id (the number `ID` is the id with a check digit)."""
+    """A new gateway; its accounts in the books open by themselves. Returns its id (the number `ID` is the id with a
+    check digit)."""
     rows = await db.all(
         """
-        with g as (
-            insert into gateway (name, rmz_hash, created_at, rmz_shown_at)
-            values (%(name)s, %(rmz_hash)s, %(now)s, %(now)s) returning id
-        ),
-        payable as (insert into ledger_account (kind, owner) select 'merchant_payable', id from g)
-        select id from g
+        insert into gateway (name, rmz_hash, created_at, rmz_shown_at)
+        values (%(name)s, %(rmz_hash)s, %(now)s, %(now)s) returning id
         """,
         {"name": name, "rmz_hash": rmz_hash, "now": now},
     )

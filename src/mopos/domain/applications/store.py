@@ -129,7 +129,6 @@ _APPROVED = """
         select %(name)s, %(rmz_hash)s, %(now)s, account_id, false, array[%(domain)s] from locked
         returning id
     ),
-    payable as (insert into ledger_account (kind, owner) select 'merchant_payable', id from g),
     moved as (
         update application set state = %(to_state)s, last_event = %(event)s, version = version + 1,
             decided_at = %(now)s, gateway_id = g.id

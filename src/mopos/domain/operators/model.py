@@ -34,13 +34,23 @@ class Duty(StrEnum):
     SWITCH = "switch"
     """Terminals on and off."""
     RUN_JOBS = "run_jobs"
+    REFUND = "refund"
+    """Give a buyer money back, reverse a payment; decide on refunds that need a second person."""
+    SETTLE = "settle"
+    """Settlement runs, batches, files, results, holds, the calendar, payees."""
+    SET_MONEY = "set_money"
+    """Fees, and the rules of settlement."""
+    RECONCILE = "reconcile"
+    """Statements, differences, corrections of the books."""
     MANAGE_OPERATORS = "manage_operators"
 
 
 DUTIES: dict[Post, frozenset[Duty]] = {
     Post.SUPPORT: frozenset({Duty.LOOK, Duty.ANSWER, Duty.ASK_BANK}),
     Post.RISK: frozenset({Duty.LOOK, Duty.ANSWER, Duty.DECIDE, Duty.ASK_BANK, Duty.SWITCH}),
-    Post.FINANCE: frozenset({Duty.LOOK, Duty.ASK_BANK, Duty.CORRECT}),
+    Post.FINANCE: frozenset(
+        {Duty.LOOK, Duty.ASK_BANK, Duty.CORRECT, Duty.REFUND, Duty.SETTLE, Duty.SET_MONEY, Duty.RECONCILE}
+    ),
     Post.ADMIN: frozenset(Duty),
 }
 
@@ -57,6 +67,14 @@ class Act(StrEnum):
     ADD_OPERATOR = "add_operator"
     RESET_OPERATOR = "reset_operator"
     CHANGE_ROLE = "change_role"
+    APPROVE_BATCH = "approve_batch"
+    """A day's payouts."""
+    APPROVE_REFUND = "approve_refund"
+    """By an operator, above the amount that one person may give back."""
+    SET_DEBT = "set_debt"
+    """How far a merchant's balance may fall below nought."""
+    CORRECT_ENTRY = "correct_entry"
+    """Take back an entry of the books by one that names it."""
 
 
 # Who may propose an act, and who may approve it.
@@ -69,6 +87,10 @@ NEEDS: dict[Act, Duty] = {
     Act.ADD_OPERATOR: Duty.MANAGE_OPERATORS,
     Act.RESET_OPERATOR: Duty.MANAGE_OPERATORS,
     Act.CHANGE_ROLE: Duty.MANAGE_OPERATORS,
+    Act.APPROVE_BATCH: Duty.SETTLE,
+    Act.APPROVE_REFUND: Duty.REFUND,
+    Act.SET_DEBT: Duty.SETTLE,
+    Act.CORRECT_ENTRY: Duty.RECONCILE,
 }
 
 # A proposal that nobody decided in a day was about a state of things that is gone.

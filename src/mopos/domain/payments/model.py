@@ -98,6 +98,16 @@ class Purchase:
     trace: str
     masked_pan: str
     decline: str | None
+    fee_rial: int = 0
+    """The operator's fee, fixed when it was registered."""
+    fee_by_buyer: bool = False
+    """Whether the buyer pays it on top of `amount`; else the merchant bears it."""
+    refund_rial: int = 0
+    """What all refunds that have not failed come to."""
+    refunded_rial: int = 0
+    """What of it has been given back for certain."""
+    entry_id: int | None = None
+    """The ledger entry by which the latest attempt was paid."""
     brand_name: str = ""
     """What buyers know the shop as; empty: the gateway's own name."""
     brand_colour: str = ""
@@ -109,6 +119,11 @@ class Purchase:
     def number(self) -> str:
         """The purchase number that people read: the id with a check digit."""
         return with_check_digit(self.id)
+
+    @property
+    def charge(self) -> Rial:
+        """What the buyer pays at the bank: the amount, and the fee where the buyer bears it."""
+        return self.amount + Rial(self.fee_rial) if self.fee_by_buyer else self.amount
 
     @property
     def order_number(self) -> str:

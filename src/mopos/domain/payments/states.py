@@ -22,6 +22,8 @@ class State(StrEnum):
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
     CONFLICTED = "CONFLICTED"
+    REVERSING = "REVERSING"
+    REVERSED = "REVERSED"
 
 
 class Event(StrEnum):
@@ -41,6 +43,9 @@ class Event(StrEnum):
     BANK_UNAVAILABLE = "bank_unavailable"
     CORRECTED_PAID = "corrected_paid"
     CORRECTED_UNPAID = "corrected_unpaid"
+    REVERSAL_REQUESTED = "reversal_requested"
+    REVERSAL_CONFIRMED = "reversal_confirmed"
+    REVERSAL_REFUSED = "reversal_refused"
 
 
 class Move(NamedTuple):
@@ -101,10 +106,17 @@ MOVES: tuple[Move, ...] = (
     Move(S.CONFLICTED, E.CORRECTED_UNPAID, S.DECLINED, "operator"),
     Move(S.UNKNOWN, E.CORRECTED_PAID, S.PAID, "operator", "purchase_paid"),
     Move(S.UNKNOWN, E.CORRECTED_UNPAID, S.DECLINED, "operator"),
+    # The whole payment is given back by the bank's own reversal, before it is settled. While the bank is silent it
+    # stays REVERSING; only the bank's own no makes it PAID again.
+    Move(S.PAID, E.REVERSAL_REQUESTED, S.REVERSING, "merchant", "reversal_requested"),
+    Move(S.REVERSING, E.REVERSAL_CONFIRMED, S.REVERSED, "system", "reversal_confirmed"),
+    Move(S.REVERSING, E.REVERSAL_REFUSED, S.PAID, "system", "reversal_refused"),
 )
 
 # States that somebody must look at again carry a due time on their row; PostgreSQL insists on it.
-WAITING = frozenset({S.REGISTERED, S.AT_BANK, S.VERIFYING, S.UNKNOWN})
+WAITING = frozenset({S.REGISTERED, S.AT_BANK, S.VERIFYING, S.UNKNOWN, S.REVERSING})
+# The bank has taken the money (and may give it back).
+TAKEN = frozenset({S.PAID, S.REVERSING, S.REVERSED})
 ENDED_UNPAID = frozenset({S.DECLINED, S.CANCELLED, S.EXPIRED})
 
 # What `PayRep` answers (`Err`) for each state: guide section 4, design "The purchase's states".
@@ -118,9 +130,15 @@ PAYREP_ERR: dict[State, int] = {
     S.CANCELLED: 11,
     S.EXPIRED: 13,
     S.CONFLICTED: 20,
+    S.REVERSING: 15,
+    S.REVERSED: 14,
 }
 
 BY_START_AND_EVENT: dict[tuple[State | None, Event], Move] = {(m.start, m.event): m for m in MOVES}
+
+
+# PAID, and refunds have given all of it back.
+REFUNDED_ERR = 16
 
 
 def move(start: State | None, event: Event) -> Move | None:

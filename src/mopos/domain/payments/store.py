@@ -20,13 +20,14 @@ from psycopg.types.json import Jsonb
 from mopos.base.db import Database, Row
 from mopos.base.money import Rial
 from mopos.domain.payments.model import VERSION_MAX, NewPurchase, Purchase
-from mopos.domain.payments.states import Move, State
+from mopos.domain.payments.states import TAKEN, Move, State
 
 _PURCHASE = """
     p.id, p.gateway_id, g.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url, p.buyer_ip, p.token, p.state,
     p.version, p.attempt_count, p.check_count, p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at,
     a.id, a.terminal_id, a.state, a.started_at, a.ended_at, a.ref, a.bank_token, a.bank_redirect, a.bank_ref, a.trace,
-    a.masked_pan, a.decline, g.brand_name, g.brand_colour, g.brand_logo_hash
+    a.masked_pan, a.decline, p.fee_rial, p.fee_by_buyer, p.refund_rial, p.refunded_rial, a.entry_id,
+    g.brand_name, g.brand_colour, g.brand_logo_hash
 """
 _JOINED = "purchase p join gateway g on g.id = p.gateway_id join attempt a on a.id = p.attempt_id"
 
@@ -89,16 +90,18 @@ async def register(
             end as refusal
             from gateway where id = %(gateway_id)s
         ),
+        fee as (select * from fee_of(%(gateway_id)s, %(amount)s, %(now)s)),
         ids as (select nextval('purchase_id_seq') as purchase_id, nextval('attempt_id_seq') as attempt_id),
         p as (
             insert into purchase (id, gateway_id, res, amount_rial, nam, dsc, redirect_url, buyer_ip, token, state,
-                last_event, version, attempt_id, next_check_at, registered_at, expires_at)
+                last_event, version, attempt_id, next_check_at, registered_at, expires_at, fee_rial, fee_by_buyer)
             overriding system value
             select ids.purchase_id, g.id, %(res)s, %(amount)s, %(nam)s, %(dsc)s, %(redirect_url)s, %(buyer_ip)s,
-                %(token)s, 'REGISTERED', 'registered', 1, ids.attempt_id, %(next_check_at)s, %(now)s, %(expires_at)s
-            from g, ids where g.refusal is null
+                %(token)s, 'REGISTERED', 'registered', 1, ids.attempt_id, %(next_check_at)s, %(now)s, %(expires_at)s,
+                coalesce(fee.fee_rial, 0), coalesce(fee.by_buyer, false)
+            from ids, g left join fee on true where g.refusal is null
             on conflict (gateway_id, res) do nothing
-            returning id, attempt_id
+            returning id, attempt_id, fee_rial, fee_by_buyer
         ),
         a as (
             insert into attempt (id, purchase_id, terminal_id, ref, state, started_at)
@@ -109,8 +112,8 @@ async def register(
             insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
             select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s, %(data)s::jsonb from p
         )
-        select g.refusal, p.id, p.attempt_id, g.name, g.brand_name, g.brand_colour, g.brand_logo_hash,
-            exists (select from terminal where id = %(terminal_id)s and disabled_at is not null)
+        select g.refusal, p.id, p.attempt_id, p.fee_rial, p.fee_by_buyer, g.name, g.brand_name, g.brand_colour,
+            g.brand_logo_hash, exists (select from terminal where id = %(terminal_id)s and disabled_at is not null)
         from g left join p on true
         """,
         {
@@ -154,7 +157,7 @@ class NewAttempt(NamedTuple):
 
 
 def _just_registered(new: NewPurchase, purchase_id: int, first: NewAttempt, facts: Sequence[Any]) -> Purchase:
-    attempt_id, name, brand_name, brand_colour, brand_logo_hash, terminal_off = facts
+    attempt_id, fee_rial, fee_by_buyer, name, brand_name, brand_colour, brand_logo_hash, terminal_off = facts
     return Purchase(
         id=purchase_id,
         gateway_id=new.gateway_id,
@@ -187,6 +190,8 @@ def _just_registered(new: NewPurchase, purchase_id: int, first: NewAttempt, fact
         trace="",
         masked_pan="",
         decline=None,
+        fee_rial=fee_rial,
+        fee_by_buyer=fee_by_buyer,
         brand_name=brand_name,
         brand_colour=brand_colour,
         brand_logo_hash=brand_logo_hash,
@@ -235,18 +240,6 @@ class AttemptOpening:
     redirect: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
-    """A ledger line as the ledger's room decided it: kinds and owners of both accounts, and Rial."""
-
-    entry: str
-    debit_kind: str
-    debit_owner: int
-    credit_kind: str
-    credit_owner: int
-    amount: Rial
-
-
 class ByTwo(NamedTuple):
     """A proposal of one operator that another one approves by this very change."""
 
@@ -265,7 +258,9 @@ class Change:
     next_check_at: datetime | None = None
     attempt: AttemptEnd | AttemptOpening | None = None
     late: bool = False
-    lines: Sequence[LedgerLine] = ()
+    booking: Mapping[str, Any] | None = None
+    """The entry that the ledger's room decided on, as parameters: `entry`, `debit_kinds`, `debit_owners`,
+    `credit_kinds`, `credit_owners`, `amounts`."""
     data: Mapping[str, Any] = field(default_factory=dict)
     by_two: ByTwo | None = None
 
@@ -287,15 +282,19 @@ async def record(db: Database, purchase: Purchase, change: Change) -> bool:
         "now": change.now,
         "next_check_at": change.next_check_at,
         "late": change.late,
+        "taken": _TAKEN,
         "data": Jsonb(dict(change.data)),
     }
     statement = _MOVED
+    if change.booking:
+        statement += _BOOKED
+        params |= change.booking
     match change.attempt:
         case AttemptOpening(bank_token, redirect):
             statement += _OPENED
             params |= {"bank_token": bank_token, "redirect": Jsonb(dict(redirect))}
         case AttemptEnd() as end:
-            statement += _ENDED
+            statement += _ENDED_PAID if change.booking else _ENDED
             params |= {
                 "attempt_state": end.state,
                 "bank_ref": end.bank_ref,
@@ -304,16 +303,6 @@ async def record(db: Database, purchase: Purchase, change: Change) -> bool:
                 "decline": end.decline,
                 "bank_code": end.bank_code,
             }
-    if change.lines:
-        statement += _BOOKED
-        params |= {
-            "entries": [line.entry for line in change.lines],
-            "debit_kinds": [line.debit_kind for line in change.lines],
-            "debit_owners": [line.debit_owner for line in change.lines],
-            "credit_kinds": [line.credit_kind for line in change.lines],
-            "credit_owners": [line.credit_owner for line in change.lines],
-            "amounts": [int(line.amount) for line in change.lines],
-        }
     if change.by_two:
         params |= change.by_two._asdict()
     try:
@@ -334,7 +323,7 @@ _MOVED = """
         update purchase set state = %(to_state)s, last_event = %(event)s, version = version + 1,
             next_check_at = %(next_check_at)s, late = late or %(late)s,
             check_count = case when %(to_state)s = 'UNKNOWN' then check_count else 0 end,
-            paid_at = case when %(to_state)s = 'PAID' then %(now)s::timestamptz end
+            paid_at = case when %(to_state)s = any (%(taken)s::text[]) then coalesce(paid_at, %(now)s::timestamptz) end
         where id = %(id)s and version = %(version)s and state = %(from_state)s and attempt_id = %(attempt_id)s
         returning id, version, attempt_id, gateway_id
     ),
@@ -350,23 +339,30 @@ _OPENED = """,
         from moved where a.id = moved.attempt_id and a.state = 'LIVE'
     )
 """
-_ENDED = """,
+_SET_END = """,
     ended as (
         update attempt a set state = %(attempt_state)s, bank_ref = coalesce(%(bank_ref)s, a.bank_ref),
             trace = %(trace)s, masked_pan = %(masked_pan)s, decline = %(decline)s, bank_code = %(bank_code)s,
-            ended_at = %(now)s
+            ended_at = %(now)s, entry_id = ENTRY
         from moved where a.id = moved.attempt_id
     )
 """
+_ENDED = _SET_END.replace("ENTRY", "a.entry_id")
+# The entry is written first, and the attempt knows it: its place in the gateway's statement.
+_ENDED_PAID = _SET_END.replace("ENTRY", "(select max(entry_id) from booked)")
+_TAKEN = [str(state) for state in TAKEN]
 _BOOKED = """,
     booked as (
-        insert into ledger_line (journal_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at)
-        select event.id, line.entry, debit.id, credit.id, line.amount, %(now)s, %(now)s
-        from event, unnest(%(entries)s::text[], %(debit_kinds)s::text[], %(debit_owners)s::bigint[],
-            %(credit_kinds)s::text[], %(credit_owners)s::bigint[], %(amounts)s::bigint[])
-            as line (entry, debit_kind, debit_owner, credit_kind, credit_owner, amount)
+        insert into ledger_line
+            (entry_id, journal_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at)
+        select numbered.entry_id, numbered.id, %(entry)s, debit.id, credit.id, line.amount, %(now)s, %(now)s
+        from (select id, nextval('ledger_entry_seq') as entry_id from event) numbered,
+            unnest(%(debit_kinds)s::text[], %(debit_owners)s::bigint[], %(credit_kinds)s::text[],
+                %(credit_owners)s::bigint[], %(amounts)s::bigint[])
+            as line (debit_kind, debit_owner, credit_kind, credit_owner, amount)
         left join ledger_account debit on debit.kind = line.debit_kind and debit.owner = line.debit_owner
         left join ledger_account credit on credit.kind = line.credit_kind and credit.owner = line.credit_owner
+        returning entry_id
     )
 """
 
