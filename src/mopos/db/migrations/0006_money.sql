@@ -744,8 +744,8 @@ begin
         case when closing < 0 then 'debt' when payable < closing then 'taken_since'
             when payable < floor_ then 'below_floor' else '' end
     from found where lines is not null or payable >= greatest(floor_, 1);
-    perform book(event, 'payout_planned', now_, now_, array_agg('merchant_payable'), array_agg(gateway_id),
-        array_agg('settlement_in_transit'), array_agg(0::bigint), array_agg(payout_rial))
+    perform book(event, 'payout_planned', now_, now_, array_agg('merchant_payable'::text), array_agg(gateway_id),
+        array_agg('settlement_in_transit'::text), array_agg(0::bigint), array_agg(payout_rial))
     from (
         select gateway_id, payout_rial from settlement where batch_id = number and payout_rial > 0 order by gateway_id
     ) paid having count(*) > 0;
