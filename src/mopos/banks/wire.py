@@ -117,24 +117,53 @@ class Wire:
     ) -> T | Silent:
         """POST JSON. The answer is what `reader` read from an HTTP 200 (or another of `statuses`, for services that say
         no with an HTTP 400); everything else is `Silent`. `about` goes into the transcript."""
-        started = time.perf_counter()
-        heard = await self._post(path, body, headers)
-        answer: T | Silent
-        if isinstance(heard, Silent):
-            answer = heard
-        else:
-            answer = reader.read(heard.body) if heard.status in statuses else Silent(f"http_{heard.status}")
-        if self._on_call is not None:
-            self._tell(self._on_call, path, about, body, heard, answer, time.perf_counter() - started)
-        return answer
-
-    async def _post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Heard | Silent:
         request = httpx2.Request(
             "POST",
             self._url(path),
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **headers},
             content=body,
         )
+        return await self._ask(request, path, body, reader, statuses, about)
+
+    async def get_json(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        reader: AnswerReader[T],
+        headers: Mapping[str, str],
+        statuses: Collection[int] = (200,),
+        about: str = "",
+    ) -> T | Silent:
+        """The same by GET."""
+        request = httpx2.Request(
+            "GET",
+            self._url(path).copy_merge_params(query),
+            headers={"Accept-Encoding": "identity", **headers},
+        )
+        return await self._ask(request, path, b"", reader, statuses, about)
+
+    async def _ask(
+        self,
+        request: httpx2.Request,
+        path: str,
+        body: bytes,
+        reader: AnswerReader[T],
+        statuses: Collection[int],
+        about: str,
+    ) -> T | Silent:
+        started = time.perf_counter()
+        heard = await self._send(request)
+        answer: T | Silent
+        if isinstance(heard, Silent):
+            answer = heard
+        else:
+            answer = reader.read(heard.body) if heard.status in statuses else Silent(f"http_{heard.status}")
+        if self._on_call is not None:
+            told = (self._on_call, request.method, path, about, body, heard, answer)
+            self._tell(*told, time.perf_counter() - started)
+        return answer
+
+    async def _send(self, request: httpx2.Request) -> Heard | Silent:
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await self._exchange(request)
@@ -171,6 +200,7 @@ class Wire:
     def _tell(
         self,
         on_call: Callable[[Transcript], None],
+        method: str,
         path: str,
         about: str,
         body: bytes,
@@ -180,7 +210,7 @@ class Wire:
     ) -> None:
         on_call(
             Transcript(
-                method="POST",
+                method=method,
                 path=path,
                 status=heard.status if isinstance(heard, Heard) else None,
                 outcome=answer.why if isinstance(answer, Silent) else "answered",

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from lxml import etree
 
+from mopos.base import xml
 from mopos.base.secret import Secret
 from mopos.edges.soap.result import PayRepCall
 from mopos.edges.soap.write import TEMPURI, FaultCode, Version
@@ -95,40 +96,9 @@ _VERSIONS = {version.value: version for version in Version}
 
 def _parse(body: bytes, charset: str) -> etree._Element:
     try:
-        root = etree.fromstring(body, _PARSERS.get(charset.lower(), _AS_IT_SAYS))
-    except (etree.XMLSyntaxError, ValueError) as error:
+        return xml.parse(body, charset)
+    except xml.UnreadableXml as error:
         raise Unreadable from error
-    # Comments are gone already, so what stands beside the root is a processing instruction.
-    instructions = (root.getprevious(), root.getnext(), next(root.iter(etree.PI), None))
-    has_doctype = root.getroottree().docinfo.internalDTD is not None
-    if has_doctype or any(instruction is not None for instruction in instructions):
-        raise Unreadable
-    return root
-
-
-def _parser(encoding: str | None) -> etree.XMLParser:
-    return etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        encoding=encoding,
-    )
-
-
-# The content type goes before the document's own declaration, as in .NET (and RFC 7303). A charset that is not known
-# here, or none, leaves it to the document, which without a declaration is UTF-8.
-_AS_IT_SAYS = _parser(None)
-_PARSERS = {
-    "utf-8": _parser("utf-8"),
-    "utf8": _parser("utf-8"),
-    "utf-16": _parser("utf-16"),
-    "windows-1256": _parser("windows-1256"),  # what old Persian systems are written in
-    "iso-8859-1": _parser("iso-8859-1"),  # PHP's NuSOAP sends this when nothing else is set
-    "windows-1252": _parser("windows-1252"),
-}
 
 
 def refuse_unknown_headers(envelope: Envelope) -> None:
