@@ -27,6 +27,8 @@ _OWNER = """
     values (5001, 'فروشگاه بزرگ', %(since)s);
     insert into gateway (id, name, rmz_hash, created_at, account_id) overriding system value
     select 100000 + n, 'درگاه ' || n, decode(repeat('00', 32), 'hex'), %(since)s, 5001 from generate_series(1, 3) n;
+    insert into ledger_account (kind, owner, floor_rial)
+    select kind, 100000 + n, 0 from generate_series(1, 3) n, unnest(array['merchant_payable', 'merchant_held']) kind;
 """
 
 _PURCHASES = """
@@ -121,16 +123,29 @@ _JOURNAL = """
     where p.id between %(first)s and %(last)s and m.version <= p.version order by p.id, m.version
 """
 _LEDGER = """
-    insert into ledger_line (journal_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at)
-    select j.id, 'purchase_paid', d.id, c.id, p.amount_rial, j.at, j.at
-    from purchase p join journal j on j.purchase_id = p.id and j.version = p.version
-    join ledger_account d on d.kind = 'acquirer_receivable'
-    join ledger_account c on c.kind = 'merchant_payable' and c.owner = p.gateway_id
-    where p.id between %(first)s and %(last)s and p.state = 'PAID'
+    with paid as (
+        insert into ledger_line (entry_id, journal_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at)
+        select p.id, j.id, 'purchase_paid', d.id, c.id, p.amount_rial, j.at, j.at
+        from purchase p join journal j on j.purchase_id = p.id and j.version = p.version
+        join ledger_account d on d.kind = 'acquirer_receivable'
+        join ledger_account c on c.kind = 'merchant_payable' and c.owner = p.gateway_id
+        where p.id between %(first)s and %(last)s and p.state = 'PAID'
+        returning entry_id
+    )
+    update attempt a set entry_id = paid.entry_id from paid join purchase p on p.id = paid.entry_id
+    where a.id = p.attempt_id
 """
 _AFTER = (
     "select setval('purchase_id_seq', (select max(id) from purchase))",
     "select setval('attempt_id_seq', (select max(id) from attempt))",
+    "select setval('ledger_entry_seq', (select max(entry_id) from ledger_line))",
+    """
+    insert into ledger_balance (account_id, slot, debit_rial, credit_rial)
+    select account_id, 0, sum(debit), sum(credit) from (
+        select debit_id as account_id, amount_rial as debit, 0 as credit from ledger_line
+        union all select credit_id, 0, amount_rial from ledger_line
+    ) moved group by account_id
+    """,
 )
 
 
