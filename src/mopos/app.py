@@ -41,13 +41,15 @@ from mopos.edges.pay.views import Buyer, lang_of, response
 from mopos.edges.pay_rep import PayRep
 from mopos.edges.phone import routes as phone
 from mopos.edges.soap.asmx import Asmx, AsmxRequest, AsmxResponse
-from mopos.edges.transcripts import Transcripts
+from mopos.edges.transcripts import Transcripts, told_payout_call
 from mopos.edges.web.assets import web_files
 from mopos.edges.web.front import WebFront
 from mopos.edges.web.routes import handlers
 from mopos.outside.inquiry import IbanInquiry
 from mopos.outside.kavenegar import Kavenegar
+from mopos.outside.payouts import PayoutBank
 from mopos.outside.sms import Sms
+from mopos.outside.transferor import Transferor
 from mopos.outside.zibal_inquiry import ZibalInquiry
 
 # Few people look at lists at once, and none of them may take the connections that payments need.
@@ -84,6 +86,7 @@ def build_services(
         report_db=reports,
         sms=_sms(settings),
         inquiry=_inquiry(settings),
+        payouts=_payouts(settings, clock),
     )
 
 
@@ -98,6 +101,19 @@ def _inquiry(settings: Settings) -> IbanInquiry | None:
     if settings.inquiry_url is None:
         return None
     return ZibalInquiry(settings.inquiry_url, Secret(settings.inquiry_key.get_secret_value()))
+
+
+def _payouts(settings: Settings, clock: Clock) -> PayoutBank | None:
+    if settings.payout_url is None:
+        return None
+    return Transferor(
+        settings.payout_url,
+        Secret(settings.payout_key.get_secret_value()),
+        Secret(settings.payout_secret.get_secret_value()),
+        deadline_s=settings.bank_deadline_s,
+        clock=clock,
+        on_call=told_payout_call,
+    )
 
 
 def open_database(settings: Settings) -> Database:

@@ -9,6 +9,7 @@ from mopos.base.clock import Clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
 from mopos.outside.inquiry import IbanInquiry
+from mopos.outside.payouts import PayoutBank
 from mopos.outside.sms import Sms
 
 
@@ -26,6 +27,8 @@ class Services:
     """None: no message can be sent."""
     inquiry: IbanInquiry | None = None
     """None: an operator checks by hand."""
+    payouts: PayoutBank | None = None
+    """None: payouts go to the bank as files."""
 
     @property
     def reports(self) -> Database:

@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         "(`https://api.zibal.ir`). Without it an operator checks it by hand.",
     )
     inquiry_key: SecretStr = Field(SecretStr(""), description="Our key at the inquiry service.")
+    payout_url: str | None = Field(
+        None,
+        description="The service that takes payouts to the central bank, in the form of Jibit's transferor "
+        "(`https://napi.jibit.ir/trf/v2`). Without it they go to the bank as files.",
+    )
+    payout_key: SecretStr = Field(SecretStr(""), description="Our key at the payout service.")
+    payout_secret: SecretStr = Field(SecretStr(""), description="The secret beside our key at the payout service.")
     support_phone: str = Field("", description="Shown on pages that tell people to call support.")
     security_contact: str = Field(
         "",

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import structlog
+
 from mopos.banks.wire import Transcript
 from mopos.base.clock import Clock
 from mopos.base.db import Database
 from mopos.domain.operators import transcripts
 from mopos.domain.operators.transcripts import Call
 from mopos.edges.recorder import Recorder
+
+log = structlog.get_logger()
+
+
+def told_payout_call(said: Transcript) -> None:
+    """A call to the payout service goes to the log: what was said is redacted, and each payout tells its own story."""
+    log.info(
+        "payout_service.call",
+        verb=f"{said.method} {said.path}",
+        about=said.about,
+        outcome=said.outcome,
+        status=said.status,
+        duration_ms=said.duration_ms,
+        request=said.request,
+        answer=said.answer,
+    )
 
 
 class Transcripts:
