@@ -213,14 +213,15 @@ create table fee_plan (
     bearer text not null check (bearer in ('merchant', 'buyer')),
     created_at timestamptz not null
 );
+-- No number is larger than the largest purchase: so no sum of them overflows.
 create table fee_bracket (
     plan_id bigint not null references fee_plan,
     valid_from timestamptz not null,
-    above_rial bigint not null check (above_rial >= 0),
+    above_rial bigint not null check (above_rial between 0 and 10000000000),
     ppm int not null check (ppm between 0 and 1000000),
-    fixed_rial bigint not null default 0 check (fixed_rial >= 0),
-    floor_rial bigint not null default 0 check (floor_rial >= 0),
-    cap_rial bigint check (cap_rial >= floor_rial),
+    fixed_rial bigint not null default 0 check (fixed_rial between 0 and 10000000000),
+    floor_rial bigint not null default 0 check (floor_rial between 0 and 10000000000),
+    cap_rial bigint check (cap_rial between floor_rial and 10000000000),
     rounding text not null default 'half_up' check (rounding in ('up', 'half_up', 'down')),
     primary key (plan_id, valid_from, above_rial)
 );
@@ -232,18 +233,23 @@ create table gateway_fee (
     primary key (gateway_id, valid_from)
 );
 comment on column gateway_fee.plan_id is 'Null: from then on no fee.';
+create index gateway_fee_plan on gateway_fee (plan_id);
+create trigger fee_plan_append_only before update or delete or truncate on fee_plan
+    for each statement execute function refuse_change();
 create trigger fee_bracket_append_only before update or delete or truncate on fee_bracket
     for each statement execute function refuse_change();
+create trigger gateway_fee_append_only before update or delete or truncate on gateway_fee
+    for each statement execute function refuse_change();
 
--- What a gateway's purchase of an amount costs when it is registered at a moment. No row: no fee.
--- numeric, so that no product overflows; rounded as the version says; never above the amount.
+-- What a gateway's purchase of an amount costs when it is registered at a moment. No row: no fee. The same arithmetic as
+-- domain/settlement/fees.py, in whole numbers: a million is divided out first, so that no product overflows and nothing
+-- is rounded but the last part of a Rial, as the bracket says. Never above the amount.
 create function fee_of(gateway_ bigint, amount bigint, at_ timestamptz)
 returns table (fee_rial bigint, by_buyer boolean, plan_id bigint) language sql stable parallel safe as $$
-    select least(amount, greatest(b.floor_rial, least(coalesce(b.cap_rial, amount), b.fixed_rial + case b.rounding
-            when 'up' then ceil(amount::numeric * b.ppm / 1000000)
-            when 'down' then floor(amount::numeric * b.ppm / 1000000)
-            else floor(amount::numeric * b.ppm / 1000000 + 0.5)
-        end)))::bigint, p.bearer = 'buyer', p.id
+    select least(amount, greatest(b.floor_rial, least(coalesce(b.cap_rial, amount),
+            b.fixed_rial + amount / 1000000 * b.ppm + (amount % 1000000 * b.ppm + case b.rounding
+                when 'up' then 999999 when 'half_up' then 500000 else 0 end) / 1000000))),
+        p.bearer = 'buyer', p.id
     from (
         select f.plan_id from gateway_fee f where f.gateway_id = gateway_ and f.valid_from <= at_
         order by f.valid_from desc limit 1
