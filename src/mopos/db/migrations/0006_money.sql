@@ -224,20 +224,34 @@ create table fee_bracket (
     cap_rial bigint check (cap_rial between floor_rial and 10000000000),
     rounding text not null default 'half_up' check (rounding in ('up', 'half_up', 'down')),
     primary key (plan_id, valid_from, above_rial)
-);
+) with (fillfactor = 10);
 comment on table fee_bracket is 'Rows with one valid_from are one version of a plan. The bracket with the largest above_rial below the amount holds for all of it.';
 create table gateway_fee (
     gateway_id bigint not null references gateway,
     valid_from timestamptz not null,
     plan_id bigint references fee_plan,
     primary key (gateway_id, valid_from)
-);
+) with (fillfactor = 10);
+comment on table gateway_fee is 'Which plan a gateway has from a moment on. In thin pages, as are the brackets: every purchase looks here, and a few hundred rows on one page would be read whole instead of by the index.';
 comment on column gateway_fee.plan_id is 'Null: from then on no fee.';
 create index gateway_fee_plan on gateway_fee (plan_id);
 create trigger fee_plan_append_only before update or delete or truncate on fee_plan
     for each statement execute function refuse_change();
 create trigger fee_bracket_append_only before update or delete or truncate on fee_bracket
     for each statement execute function refuse_change();
+-- A version covers every amount, so that the newest one with a bracket for an amount is the newest one.
+create function check_fee_version() returns trigger language plpgsql as $$
+begin
+    if exists (
+        select plan_id, valid_from from new_rows except select plan_id, valid_from from new_rows where above_rial = 0
+    ) then
+        raise exception 'a version of a fee plan begins above 0 Rial' using errcode = 'check_violation',
+            constraint = 'fee_version_whole';
+    end if;
+    return null;
+end $$;
+create trigger fee_version_whole after insert on fee_bracket referencing new table as new_rows
+    for each statement execute function check_fee_version();
 create trigger gateway_fee_append_only before update or delete or truncate on gateway_fee
     for each statement execute function refuse_change();
 
@@ -249,18 +263,15 @@ returns table (fee_rial bigint, by_buyer boolean, plan_id bigint) language sql s
     select least(amount, greatest(b.floor_rial, least(coalesce(b.cap_rial, amount),
             b.fixed_rial + amount / 1000000 * b.ppm + (amount % 1000000 * b.ppm + case b.rounding
                 when 'up' then 999999 when 'half_up' then 500000 else 0 end) / 1000000))),
-        p.bearer = 'buyer', p.id
+        (select p.bearer = 'buyer' from fee_plan p where p.id = b.plan_id), b.plan_id
     from (
         select f.plan_id from gateway_fee f where f.gateway_id = gateway_ and f.valid_from <= at_
         order by f.valid_from desc limit 1
     ) present
-    join fee_plan p on p.id = present.plan_id
     cross join lateral (
         select * from fee_bracket b
-        where b.plan_id = p.id and b.above_rial < amount and b.valid_from = (
-            select max(v.valid_from) from fee_bracket v where v.plan_id = p.id and v.valid_from <= at_
-        )
-        order by b.above_rial desc limit 1
+        where b.plan_id = present.plan_id and b.valid_from <= at_ and b.above_rial < amount
+        order by b.valid_from desc, b.above_rial desc limit 1
     ) b
 $$;
 
