@@ -508,8 +508,12 @@ create table psp_report (
     day date not null,
     fetched_at timestamptz not null,
     lines int not null,
+    commission_rial bigint not null default 0 check (commission_rial >= 0),
+    whole boolean not null default false,
     unique (terminal_id, day, fetched_at)
 );
+comment on column psp_report.commission_rial is 'What the PSP keeps of the day for its work: its deposit is short by it.';
+comment on column psp_report.whole is 'Every page of it came. One that did not says nothing.';
 create table psp_line (
     id bigint generated always as identity primary key,
     report_id bigint not null references psp_report,
@@ -555,6 +559,18 @@ create table statement_line (
 );
 comment on table statement_line is 'Movements of the operator''s own bank account: plus came in, minus went out.';
 create index statement_line_new on statement_line (id) where state in ('NEW', 'SUSPENSE');
+create index statement_line_payout on statement_line (payout_id) where payout_id is not null;
+
+create table psp_deposit (
+    terminal_id bigint not null references terminal,
+    day date not null,
+    statement_line_id bigint not null references statement_line,
+    net_rial bigint not null,
+    commission_rial bigint not null,
+    primary key (terminal_id, day)
+);
+comment on table psp_deposit is 'Which line of the bank account brought what a PSP took on a day: each day is paid once.';
+create index psp_deposit_line on psp_deposit (statement_line_id);
 
 create table recon_exception (
     id bigint generated always as identity (start with 4001) primary key,

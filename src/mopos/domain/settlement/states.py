@@ -79,6 +79,8 @@ MOVES: tuple[MoneyMove, ...] = (
     MoneyMove("payout", P.SETTLED, "came_back", P.RETURNED, "central bank", "payout_came_back"),
     MoneyMove("hold", "", "placed", H.HELD, "operator", "hold_placed"),
     MoneyMove("hold", H.HELD, "released", H.RELEASED, "operator", "hold_released"),
+    # A movement of the operator's bank account that is known for what it is.
+    MoneyMove("line", "", "matched", "MATCHED", "worker", "acquirer_deposited"),
     MoneyMove("exception", "", "found", X.OPEN, "worker"),
     # By itself: the other side came to say the same.
     MoneyMove("exception", X.OPEN, "vanished", X.CLOSED, "worker"),
