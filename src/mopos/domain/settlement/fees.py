@@ -287,7 +287,9 @@ def check(brackets: Sequence[Bracket], smallest: Rial) -> tuple[Bracket, ...]:
     lowest = [max(one.above_rial + 1, int(smallest)) for one in ordered]
     if not problems:
         eats = any(one.fee(amount) >= amount for one, amount in zip(ordered, lowest, strict=True))
-        falls = any(a.fee(b.above_rial) > b.fee(b.above_rial + 1) for a, b in pairwise(ordered))
+        falls = any(
+            a.fee(b.above_rial) > b.fee(b.above_rial + 1) for a, b in pairwise(ordered) if b.above_rial >= smallest
+        )
         problems = [*(["fee_eats_amount"] if eats else []), *(["fee_falls"] if falls else [])]
     if problems:
         raise Refused(problems)
