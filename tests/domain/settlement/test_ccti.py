@@ -108,7 +108,7 @@ def test_what_the_sheet_says_of_each_bank():
     assert known == {
         "mehr_iran": ("", True, True, False),
         "melli": ("pain.001.001.03", False, False, True),
-        "generic": ("pain.001.001.03", True, False, False),
+        "standard": ("pain.001.001.03", True, False, False),
         "pain002": ("pain.002.001.03", True, True, False),
     }
 

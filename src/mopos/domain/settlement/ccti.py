@@ -98,7 +98,7 @@ PROFILES: dict[str, Profile] = {
             remittance=True,
         ),
         Profile(
-            name="generic",
+            name="standard",
             title_fa="pain.001 با ارز روی روش پرداخت",
             title_en="pain.001 with a currency on the method",
             source="the PHP library nikapps/iran-bank-batch-payment",
