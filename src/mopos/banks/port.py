@@ -9,9 +9,9 @@ broken line, garbage, an HTTP 500: all of that is `Silent`, and never guessed to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -117,6 +117,29 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One movement as the bank's own report of a day tells it."""
+
+    kind: str
+    """`purchase`, `refund` or `reversal`: what it took, and what it gave back."""
+    order_number: str
+    bank_ref: str
+    amount: Rial
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """A part of a day's report."""
+
+    lines: Sequence[ReportLine]
+    following: str
+    """Where the next part begins; empty: this was the last one."""
+    commission: Rial
+    """What the bank keeps of the whole day for its work."""
+
+
+@dataclass(frozen=True, slots=True)
 class Returned:
     """What the browser brought back. It only tells which question to ask: `verify`, or `inquire` when it says no."""
 
@@ -158,3 +181,7 @@ class Bank(Protocol):
 
     async def reverse(self, attempt: Attempt) -> Declined | Silent:
         """Give the whole amount back before settlement. `Declined(GIVEN_BACK)` says that it was done."""
+
+    async def report(self, day: date, after: str = "") -> ReportPage | Silent:
+        """What the bank took and gave back on a day of Tehran, by its own books, a page at a time. `after`: where the
+        page before ended. A day that is not over is `Silent`."""

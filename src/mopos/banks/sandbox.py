@@ -11,8 +11,9 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -26,6 +27,8 @@ from mopos.banks.port import (
     Order,
     Pending,
     Redirect,
+    ReportLine,
+    ReportPage,
     Returned,
     Silent,
     Unverified,
@@ -84,6 +87,8 @@ NO: dict[int, Decline] = {
 
 # The bank's codes are of three digits at most; a longer number is no code, and must not fill a journal.
 CODE_MAX = 999
+# More movements than fit into an answer that is read at all.
+REPORT_PAGE_MAX = 1_000
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -99,7 +104,27 @@ class _Answer(msgspec.Struct, frozen=True):
     pan: str | None = None
 
 
+class _ReportLine(msgspec.Struct, frozen=True):
+    kind: Literal["purchase", "refund", "reversal"]
+    order: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,20}$")]
+    ref: Annotated[str, msgspec.Meta(pattern="^[0-9]{12}$")]
+    amount: Annotated[int, msgspec.Meta(gt=0, le=RIAL_MAX)]
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """The answer of `report`: a page of a day's movements."""
+
+    code: Annotated[int, msgspec.Meta(ge=-CODE_MAX, le=CODE_MAX)]
+    terminal: str
+    day: str
+    lines: Annotated[list[_ReportLine], msgspec.Meta(max_length=REPORT_PAGE_MAX)] = []
+    next: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    commission: Annotated[int, msgspec.Meta(ge=0, le=RIAL_MAX)] = 0
+
+
 _READER = AnswerReader(_Answer)
+_REPORT_READER = AnswerReader(_Report)
 
 # `[0-9]`, not `\d`: Persian and Arabic digits never come from a bank.
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -189,6 +214,19 @@ class Sandbox:
         if answer.code == DONE:
             return Declined(Decline.GIVEN_BACK, code="0")
         return _refused(answer.code, attempt)
+
+    async def report(self, day: date, after: str = "") -> ReportPage | Silent:
+        path, query = "/api/report", {"after": after, "day": day.isoformat(), "terminal": self._settings.terminal}
+        signature = hmac.digest(self._key, f"{path}\n{urlencode(query)}".encode(), "sha256").hex()
+        answer = await self._wire.get_json(path, query, _REPORT_READER, {"X-Signature": signature})
+        if isinstance(answer, Silent):
+            return answer
+        if answer.code != DONE:
+            return Silent(f"code_{answer.code}")
+        if answer.terminal != self._settings.terminal or answer.day != query["day"] or answer.next == after != "":
+            return GARBAGE
+        lines = [ReportLine(line.kind, line.order, line.ref, Rial(line.amount), line.at) for line in answer.lines]
+        return ReportPage(lines, answer.next, Rial(answer.commission))
 
     async def _ask_about(self, path: str, attempt: Attempt) -> _Answer | Silent:
         # Asked by order number and token. What the browser brought back as reference is never sent to the bank: a

@@ -12,14 +12,14 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from pathlib import Path
 
 import msgspec
 
 from mopos.banks.sandbox_cards import BY_SLUG, Fault, SandboxCard
-from mopos.base.clock import Clock
+from mopos.base.clock import TEHRAN, Clock
 from mopos.base.money import Rial
 
 # Below it, a payment costs more than it brings; above it, not even the sandbox believes in a card.
@@ -159,6 +159,7 @@ class Book:
         self._orders: dict[tuple[str, str], Order] = {}
         self._by_token: dict[str, Order] = {}
         self._lines_of: dict[tuple[str, str], list[int]] = {}
+        self._lines_on: dict[tuple[str, date], list[int]] = {}
         self._refs: set[str] = set()
         # In the order of taking, so that what is due stands in front.
         self._unverified: deque[Order] = deque()
@@ -308,6 +309,10 @@ class Book:
         """What happened to one order, in its order."""
         return [self.entries[seq - 1] for seq in self._lines_of.get((terminal, number), ())]
 
+    def lines_on(self, terminal: str, day: date) -> list[int]:
+        """The numbers of a terminal's lines of a day of Tehran, in their order."""
+        return self._lines_on.get((terminal, day), [])
+
     def _write(
         self, what: str, order: Order, *, rial: Rial | None = None, code: int = 0, opening: _Opening | None = None
     ) -> None:
@@ -332,6 +337,7 @@ class Book:
     def _count(self, entry: Entry, order: Order) -> None:
         self.entries.append(entry)
         self._lines_of.setdefault((order.terminal, order.number), []).append(entry.seq)
+        self._lines_on.setdefault((order.terminal, entry.at.astimezone(TEHRAN).date()), []).append(entry.seq)
         self.totals[entry.what].add(entry.rial)
 
     def _enter(self, opening: _Opening, at: datetime) -> Order:

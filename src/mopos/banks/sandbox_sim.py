@@ -24,6 +24,7 @@ from litestar import Litestar, Response, get, post
 from mopos.banks.sandbox_book import Book, Code, Entry, Order
 from mopos.banks.sandbox_cards import Fault
 from mopos.banks.sandbox_page import cancel, pay, request_password, show_asset, show_no_payment, show_page
+from mopos.banks.sandbox_report import misreport, report
 from mopos.banks.sandbox_state import AnyRequest, Running, Terminal, running
 from mopos.base.clock import Clock, system_clock
 from mopos.base.text import harmless
@@ -301,6 +302,8 @@ def create_app(
             pay,
             show_asset,
             show_book,
+            report,
+            misreport,
             healthz,
         ],
         lifespan=[lifespan],

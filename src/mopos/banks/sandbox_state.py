@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -22,6 +22,8 @@ class Terminal:
     key: str = "sandbox-key"
     merchant_fa: str = "درگاه پرداخت موپوز"
     merchant_en: str = "MoPos payment gateway"
+    commission_ppm: int = 0
+    """What the bank keeps of what it takes, in millionths."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Running:
     late_s: float
     outside: httpx2.AsyncClient
     """To post returns by ourselves, for the cards whose story says so."""
+    misreported: dict[str, str] = field(default_factory=dict)
+    """By order number: what the report does wrong about it, for tests (`sandbox_report.Fault`)."""
 
 
 def running(request: AnyRequest) -> Running:
