@@ -14,12 +14,12 @@ from mopos.domain.accounts.gateways import sig_seal
 from mopos.domain.payments import store
 from mopos.domain.payments.model import NewPurchase, Purchase
 from mopos.domain.payments.signature import is_right
-from mopos.domain.payments.states import State
+from mopos.domain.payments.states import TAKEN
 from mopos.domain.payments.store import Signature
 
 
 class AlreadyPaid(Exception):
-    """The same form again, after it was paid: the buyer is shown so, and charged nothing."""
+    """The same form again, after it was paid (and perhaps given back): the buyer is shown so, and charged nothing."""
 
     def __init__(self, purchase: Purchase) -> None:
         super().__init__("already paid")
@@ -78,6 +78,6 @@ async def _posted_before(services: Services, new: NewPurchase, buyer_ip: str) ->
         await warn_of_amount(services, new, "res_other_amount", buyer_ip, registered=purchase.amount)
     if purchase is None or not purchase.is_same_form(new):
         raise Refused(["res_used"])
-    if purchase.state is State.PAID:
+    if purchase.state in TAKEN:
         raise AlreadyPaid(purchase)
     return purchase

@@ -13,8 +13,8 @@ from mopos.base.secret import Secret, keyed_hash, same
 from mopos.base.text import latin_digits
 from mopos.domain.payments import store
 from mopos.domain.payments.model import RES_LENGTH_MAX, Purchase
-from mopos.domain.payments.states import PAYREP_ERR, State
-from mopos.domain.payments.store import ForPayRep
+from mopos.domain.payments.states import State
+from mopos.domain.payments.store import ForPayRep, Settled
 
 WRONG_ID_OR_RMZ = 90
 RES_UNKNOWN = 91
@@ -38,6 +38,8 @@ class Report:
 
     err: int
     purchase: Purchase | None = None
+    settled: Settled | None = None
+    """How the money reached the merchant; None: not yet."""
 
 
 async def report_result(
@@ -65,7 +67,15 @@ async def report_result(
         return Report(GATEWAY_STOPPED if found.stopped else RES_UNKNOWN)
     if purchase.state is State.PAID and purchase.acknowledged_at is None:
         await store.acknowledge(services.db, purchase, now)
-    return Report(PAYREP_ERR[purchase.state], purchase)
+    return await report_of(services, purchase, found.settled_upto)
+
+
+async def report_of(services: Services, purchase: Purchase, settled_upto: int) -> Report:
+    """The answer about a purchase. Whether it is settled is looked up only where it can be: a shop that asks at once,
+    as almost all do, waits for no second statement."""
+    may_be = purchase.state is State.PAID and purchase.entry_id is not None and purchase.entry_id <= settled_upto
+    settled = await store.settled_by(services.db, purchase) if may_be else None
+    return Report(purchase.err, purchase, settled)
 
 
 async def _look_up(services: Services, number: str, res: str, source: str | None) -> ForPayRep | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from mopos.actions.report_result import GATEWAY_STOPPED, RES_UNKNOWN, Report, report_result
+from mopos.actions.report_result import GATEWAY_STOPPED, RES_UNKNOWN, Report, report_of, report_result
 from mopos.actions.services import Services
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
 from mopos.domain.payments import store
 from mopos.domain.payments.model import RES_LENGTH_MAX
-from mopos.domain.payments.states import PAYREP_ERR
 
 WRONG_RMZ_ERR = 90
 
@@ -21,7 +20,7 @@ async def try_pay_rep(services: Services, gateway_id: int, res: str) -> Report:
     found = await store.for_pay_rep(services.db, gateway_id, known, None)
     if found is None or found.purchase is None:
         return Report(GATEWAY_STOPPED if found and found.stopped else RES_UNKNOWN)
-    return Report(PAYREP_ERR[found.purchase.state], found.purchase)
+    return await report_of(services, found.purchase, found.settled_upto)
 
 
 async def check_rmz(services: Services, gateway_id: int, rmz: Secret) -> bool:

@@ -9,15 +9,18 @@ import structlog
 from mopos.actions.report_result import WRONG_ID_OR_RMZ, Report, report_result
 from mopos.actions.services import Services
 from mopos.banks.port import Decline
-from mopos.base.clock import jalali
+from mopos.base.clock import jalali, jalali_day
 from mopos.base.db import DatabaseUnavailable
+from mopos.base.money import Rial
 from mopos.base.secret import Secret
+from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.states import State
 from mopos.edges.call_log import CallLog
-from mopos.edges.i18n.texts import err_dsc
+from mopos.edges.i18n.texts import err_dsc, partly_refunded
 from mopos.edges.soap.result import PayRepCall, PayRepResult
 from mopos.edges.throttle import WrongGuesses
 
+PAID = 0
 TOO_MANY_CALLS = 94
 OUT_OF_ORDER = 99
 # What a guesser waits for an answer once it is too many; and how many may wait at once, so that waiting is free for us.
@@ -73,7 +76,6 @@ def result_of(report: Report) -> PayRepResult:
     purchase = report.purchase
     if purchase is None:
         return _nothing(report.err)
-    decline = Decline(purchase.decline) if purchase.state is State.DECLINED and purchase.decline else None
     return PayRepResult(
         Nam=purchase.nam,
         Dsc=purchase.dsc,
@@ -81,10 +83,17 @@ def result_of(report: Report) -> PayRepResult:
         # The time of the payment: there is none before it is paid.
         Dat=jalali(purchase.paid_at) if purchase.paid_at else None,
         Err=report.err,
-        # Empty when there is no error: a shop may take any text here for one.
-        ErrDsc=err_dsc(report.err, decline) if report.err else "",
-        # Settlement comes with its own part of the books; until then nothing is settled.
-        DatTasvie=None,
-        NoTasvie=None,
+        ErrDsc=_err_dsc(report.err, purchase),
+        DatTasvie=jalali_day(report.settled.on) if report.settled else None,
+        NoTasvie=report.settled.tracking_no if report.settled else None,
         IP=str(purchase.buyer_ip),
     )
+
+
+def _err_dsc(err: int, purchase: Purchase) -> str:
+    """Empty when there is no error, as a shop may take any text here for one; except that a part was given back, which
+    it has to know."""
+    if err == PAID:
+        return partly_refunded(Rial(purchase.refunded_rial)) if purchase.refunded_rial else ""
+    decline = Decline(purchase.decline) if purchase.state is State.DECLINED and purchase.decline else None
+    return err_dsc(err, decline)

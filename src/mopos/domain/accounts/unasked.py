@@ -35,7 +35,7 @@ async def find(db: Database, now: datetime) -> list[Unasked]:
         select g.id, g.account_id, p.count from gateway g cross join lateral (
             select count(*) from (
                 select from purchase
-                where gateway_id = g.id and paid_at is not null and acknowledged_at is null
+                where gateway_id = g.id and paid_at is not null and acknowledged_at is null and state = 'PAID'
                     and paid_at < %(asked_before)s and paid_at > coalesce(g.unasked_told_at, %(looked_back)s)
                 limit %(counted_max)s
             ) unasked

@@ -93,8 +93,8 @@ async def sums_since(db: Database, since: datetime) -> Today:
             ) middle
             where halving.low < halving.high
         )
-        select count(*), count(*) filter (where state = 'PAID'),
-            coalesce(sum(amount_rial) filter (where state = 'PAID'), 0)::bigint,
+        select count(*), count(*) filter (where state in ('PAID', 'REVERSING', 'REVERSED')),
+            coalesce(sum(amount_rial) filter (where state in ('PAID', 'REVERSING', 'REVERSED')), 0)::bigint,
             count(*) filter (where state = 'DECLINED'), count(*) filter (where next_check_at is not null)
         from purchase where id >= (select max(low) from halving)
         """,

@@ -16,7 +16,7 @@ from mopos.base.ids import has_check_digit, with_check_digit, without_check_digi
 from mopos.base.money import Rial
 from mopos.base.text import harmless, latin_digits
 from mopos.domain.payments.signature import signed_text
-from mopos.domain.payments.states import State
+from mopos.domain.payments.states import PAYREP_ERR, REFUNDED_ERR, State
 
 # Guide section 3: "the amount must be above 10,000 Rial"; 10,000 itself is refused.
 AMNT_RIAL_MIN = Rial(10_001)
@@ -124,6 +124,18 @@ class Purchase:
     def charge(self) -> Rial:
         """What the buyer pays at the bank: the amount, and the fee where the buyer bears it."""
         return self.amount + Rial(self.fee_rial) if self.fee_by_buyer else self.amount
+
+    @property
+    def err(self) -> int:
+        """What `PayRep` answers (`Err`): the state's code, or that refunds have given all of it back."""
+        if self.refunded_rial and self.refunded_rial == self.amount and self.state is State.PAID:
+            return REFUNDED_ERR
+        return PAYREP_ERR[self.state]
+
+    @property
+    def asks_for_fee(self) -> bool:
+        """Whether the buyer is yet to see the fee that he bears, before anything happens."""
+        return self.fee_by_buyer and self.fee_rial > 0 and self.state is State.REGISTERED and self.version == 1
 
     @property
     def order_number(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, NamedTuple
@@ -371,6 +371,32 @@ class TerminalOff(Exception):
     """Operators have switched the terminal off: no attempt begins there. Nothing was written."""
 
 
+async def agree_to_fee(db: Database, purchase: Purchase, now: datetime) -> Purchase | None:
+    """The buyer has seen the fee and goes on with the first attempt, which nobody has sent to a bank before. None:
+    somebody was faster."""
+    row = await db.one(
+        """
+        with moved as (
+            update purchase set last_event = 'fee_agreed', version = 2
+            where id = %(id)s and version = 1 and state = 'REGISTERED'
+            returning id, version, attempt_id, amount_rial, fee_rial
+        ),
+        event as (
+            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+            select id, version, attempt_id, 'fee_agreed', 'REGISTERED', 'REGISTERED', 'buyer', %(now)s,
+                jsonb_build_object('fee', fee_rial, 'charge', amount_rial + fee_rial)
+            from moved
+        )
+        select version, exists (select from terminal where id = %(terminal_id)s and disabled_at is not null) from moved
+        """,
+        {"id": purchase.id, "terminal_id": purchase.terminal_id, "now": now},
+    )
+    if row is None:
+        return None
+    version, terminal_off = row
+    return replace(purchase, version=version, terminal_off=terminal_off)
+
+
 async def start_attempt(
     db: Database, purchase: Purchase, *, ref: str, terminal_id: int, now: datetime, next_check_at: datetime
 ) -> Purchase | None:
@@ -548,6 +574,8 @@ class ForPayRep(NamedTuple):
     stopped: bool
     """Suspended or closed: what was sold is still answered for."""
     source_is_allowed: bool
+    settled_upto: int
+    """No ledger entry after it has been settled."""
     purchase: Purchase | None
 
 
@@ -557,7 +585,8 @@ async def for_pay_rep(db: Database, gateway_id: int, res: str, source: str | Non
     row = await db.one(
         f"""
         select g.rmz_hash, g.old_rmz_hash, g.old_rmz_until, g.suspended_at is not null or g.closed_at is not null,
-            g.sources = '{{}}' or %(source)s::inet is null or %(source)s::inet <<= any (g.sources), {_PURCHASE}
+            g.sources = '{{}}' or %(source)s::inet is null or %(source)s::inet <<= any (g.sources),
+            g.settled_upto, {_PURCHASE}
         from gateway g left join purchase p on p.gateway_id = g.id and p.res = %(res)s
         left join attempt a on a.id = p.attempt_id
         where g.id = %(gateway_id)s
@@ -566,9 +595,31 @@ async def for_pay_rep(db: Database, gateway_id: int, res: str, source: str | Non
     )
     if row is None:
         return None
-    rmz_hash, old_rmz_hash, old_rmz_until, stopped, allowed, *columns = row
+    rmz_hash, old_rmz_hash, old_rmz_until, stopped, allowed, settled_upto, *columns = row
     purchase = _purchase(tuple(columns)) if columns[0] else None
-    return ForPayRep(rmz_hash, old_rmz_hash, old_rmz_until, stopped, allowed, purchase)
+    return ForPayRep(rmz_hash, old_rmz_hash, old_rmz_until, stopped, allowed, settled_upto, purchase)
+
+
+class Settled(NamedTuple):
+    """How a payment reached its merchant: the central bank's day and tracking number."""
+
+    on: date
+    tracking_no: str
+
+
+async def settled_by(db: Database, purchase: Purchase) -> Settled | None:
+    """The payout by which a payment reached its merchant. None: it has not (yet)."""
+    row = await db.one(
+        "select settled_on, tracking_no from settled_by(%(id)s, %(gateway_id)s, %(entry_id)s)",
+        {"id": purchase.id, "gateway_id": purchase.gateway_id, "entry_id": purchase.entry_id},
+    )
+    return Settled(*row) if row else None
+
+
+async def settled_upto(db: Database, gateway_id: int) -> int:
+    """The last ledger entry of a gateway that may have been settled."""
+    row = await db.one("select settled_upto from gateway where id = %(id)s", {"id": gateway_id})
+    return int(row[0]) if row else 0
 
 
 async def note_old_rmz(db: Database, gateway_id: int, *, source: str | None, now: datetime) -> None:

@@ -31,11 +31,12 @@ TERMS_OF_CARD = """
     union all select '#' || digits from (select regexp_replace(a.masked_pan, '[^0-9]', '', 'g') as digits) card
         where length(digits) = 10
 """
-# What an event counts as.
+# What an event counts as. A payment whose reversal the bank refused was counted when it was paid; one that was given
+# back stays a sale of its day: what was sold and what was given back are told apart.
 _COUNTS = """
         count(*) filter (where event = 'registered') as registered,
-        count(*) filter (where to_state = 'PAID') as paid,
-        coalesce(sum(amount_rial) filter (where to_state = 'PAID'), 0) as paid_rial,
+        count(*) filter (where to_state = 'PAID' and event <> 'reversal_refused') as paid,
+        coalesce(sum(amount_rial) filter (where to_state = 'PAID' and event <> 'reversal_refused'), 0) as paid_rial,
         count(*) filter (where event = 'bank_declined') as declined,
         count(*) filter (where event = 'buyer_cancelled') as cancelled,
         count(*) filter (where event = 'expired') as expired,

@@ -22,7 +22,10 @@ from mopos.base.money import Rial
 from mopos.base.text import harmless, latin_digits
 
 # The names of `payments.states.State`; a test keeps them equal, as rooms do not import one another.
-STATES = ("REGISTERED", "AT_BANK", "VERIFYING", "UNKNOWN", "PAID", "DECLINED", "CANCELLED", "EXPIRED", "CONFLICTED")
+STATES = (
+    *("REGISTERED", "AT_BANK", "VERIFYING", "UNKNOWN", "PAID", "DECLINED", "CANCELLED", "EXPIRED", "CONFLICTED"),
+    *("REVERSING", "REVERSED"),
+)
 # A filter's fields in the query string. Whatever else stands there is not the filter's.
 FIELDS = (
     *("number", "res", "ref", "text", "amount", "amount_min", "amount_max", "state", "since", "until", "card"),

@@ -39,6 +39,10 @@ class Whole(NamedTuple):
     acknowledged_at: datetime | None
     raw: dict[str, Any] | None
     """The form as it was received, where the journal has kept it."""
+    refund_rial: int = 0
+    """What all refunds that have not failed come to."""
+    refunded_rial: int = 0
+    """What of it has been given back for certain."""
 
 
 class OneAttempt(NamedTuple):
@@ -88,7 +92,8 @@ async def whole(db: Database, purchase_id: int, account_id: int | None) -> Whole
         """
         select p.id, p.gateway_id, g.name, g.account_id, c.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url,
             p.buyer_ip, p.state, p.version, p.attempt_id, p.attempt_count, p.next_check_at, p.check_count,
-            p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at, j.data -> 'raw'
+            p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at, j.data -> 'raw', p.refund_rial,
+            p.refunded_rial
         from purchase p join gateway g on g.id = p.gateway_id
         left join account c on c.id = g.account_id
         left join journal j on j.purchase_id = p.id and j.version = 1
@@ -126,13 +131,18 @@ async def events(db: Database, purchase_id: int) -> list[OneEvent]:
 
 
 async def ledger_lines(db: Database, purchase_id: int) -> list[OneLine]:
-    """The money that it moved."""
+    """The money that it moved, its refunds' too."""
     rows = await db.all(
         """
         select l.entry, debit.kind, credit.kind, l.amount_rial, l.booked_at, l.effective_at
-        from journal j join ledger_line l on l.journal_id = j.id
+        from (
+            select l.* from journal j join ledger_line l on l.journal_id = j.id where j.purchase_id = %(purchase_id)s
+            union all
+            select l.* from refund r join money_event e on e.noun = 'refund' and e.subject_id = r.id
+            join ledger_line l on l.event_id = e.id where r.purchase_id = %(purchase_id)s
+        ) l
         join ledger_account debit on debit.id = l.debit_id join ledger_account credit on credit.id = l.credit_id
-        where j.purchase_id = %(purchase_id)s order by l.id limit %(limit)s
+        order by l.id limit %(limit)s
         """,
         {"purchase_id": purchase_id, "limit": EVENTS_MAX},
     )

@@ -170,7 +170,8 @@ async def unacknowledged(db: Database, gateways: Sequence[int]) -> int:
         select count(*) from (
             select from unnest(%(gateways)s::bigint[]) g cross join lateral (
                 select from purchase p
-                where p.gateway_id = g and p.paid_at is not null and p.acknowledged_at is null limit %(limit)s
+                where p.gateway_id = g and p.paid_at is not null and p.acknowledged_at is null and p.state = 'PAID'
+                limit %(limit)s
             ) paid limit %(limit)s
         ) counted
         """,

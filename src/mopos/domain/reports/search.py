@@ -54,6 +54,10 @@ class Line(NamedTuple):
     masked_pan: str
     decline: str | None
     bank_code: str
+    refund_rial: int = 0
+    """What all refunds that have not failed come to."""
+    refunded_rial: int = 0
+    """What of it has been given back for certain."""
 
 
 class Page(NamedTuple):
@@ -156,7 +160,7 @@ async def prepare(db: Database, gateways: list[int] | None, wanted: Filter) -> S
 
 def _driver(wanted: Filter, words: list[str]) -> tuple[str, bool]:
     """The index with the fewest candidates, and whether they need no further look."""
-    open_states = {"REGISTERED", "AT_BANK", "VERIFYING"}
+    open_states = {"REGISTERED", "AT_BANK", "VERIFYING", "REVERSING"}
     ways: list[tuple[str, bool]] = [
         ("number", wanted.number is not None),
         ("res", wanted.res != ""),

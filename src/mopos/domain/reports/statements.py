@@ -75,7 +75,8 @@ _DRIVERS: dict[str, str] = {
     "unacknowledged": _PER_GATEWAY.replace(
         "INNER",
         "select p.id from purchase p where p.gateway_id = g and p.paid_at is not null and p.acknowledged_at is null "
-        "and p.id between %(low)s and %(high)s",
+        # Whose money went back, nobody need ask about.
+        "and p.state = 'PAID' and p.id between %(low)s and %(high)s",
     ),
     "newest": _PER_GATEWAY.replace(
         "INNER", "select p.id from purchase p where p.gateway_id = g and p.id between %(low)s and %(high)s"
@@ -97,7 +98,7 @@ _WANTED = """
     and (%(until)s::timestamptz is null or p.registered_at < %(until)s)
     and (%(acknowledged)s::boolean is null
         or case when %(acknowledged)s then p.acknowledged_at is not null
-            else p.paid_at is not null and p.acknowledged_at is null end)
+            else p.paid_at is not null and p.acknowledged_at is null and p.state = 'PAID' end)
     and (%(late)s::boolean is null or p.late)
     and (%(ref)s::text is null
         or exists (select from attempt a where a.purchase_id = p.id and a.bank_ref = %(ref)s))
@@ -113,7 +114,7 @@ _PAGE = f"""
     hits as (
         select p.id, p.gateway_id, g.name, g.account_id, p.res, p.amount_rial, p.nam, p.dsc, p.state, p.registered_at,
             p.paid_at, p.late, p.acknowledged_at, p.buyer_ip, p.attempt_count, a.bank_ref, a.trace, a.masked_pan,
-            a.decline, a.bank_code
+            a.decline, a.bank_code, p.refund_rial, p.refunded_rial
         from purchase p join gateway g on g.id = p.gateway_id left join attempt a on a.id = p.attempt_id
         -- An array rather than a join: PostgreSQL 17 and later walk the index once, in order, and stop at the limit.
         where p.id = any(array(select id from c)) and {_WANTED} order by p.id ORDER limit %(limit)s

@@ -16,7 +16,7 @@ from mopos.domain.operators import log, proposals, transcripts
 from mopos.domain.operators.model import Act, Duty, about_purchase, check_reason
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
-from mopos.domain.payments.states import PAYREP_ERR, State, move
+from mopos.domain.payments.states import State, move
 from mopos.domain.reports import model, one, search
 from mopos.domain.reports.model import Filter
 from mopos.edges.console import show
@@ -87,7 +87,7 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         title=f"{ask.t['console.purchase']} {purchase.number}",
         purchase=purchase,
         whole=whole,
-        err=PAYREP_ERR[purchase.state],
+        err=purchase.err,
         attempts=attempts,
         events=events,
         lines=lines,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mopos.banks.port import Decline
 from mopos.base.errors import PAYREP_ERRORS
+from mopos.base.money import Rial
 from mopos.domain.accounts import profile
 from mopos.domain.payments.model import (
     AMNT_RIAL_MAX,
@@ -18,9 +19,20 @@ from mopos.domain.payments.model import (
     REDIRECT_LENGTH_MAX,
     RES_LENGTH_MAX,
 )
-from mopos.edges.i18n.formats import grouped
+from mopos.edges.i18n.formats import grouped, rial
 from mopos.edges.i18n.lang import Lang
-from mopos.edges.i18n.tables import account, applications, console, integration, people, reports, web
+from mopos.edges.i18n.tables import (
+    account,
+    applications,
+    channels,
+    console,
+    integration,
+    people,
+    refunds,
+    reports,
+    settlement_core,
+    web,
+)
 
 # The bounds that sentences name, so that a sentence never says another number than the rule.
 _BOUNDS: dict[str, int] = {
@@ -439,7 +451,18 @@ def _filled(sentence: str, lang: Lang) -> str:
 
 
 # The signed-in side's tables, by area.
-_AREAS = (web, people, account, applications, reports, integration, console)
+_AREAS = (
+    web,
+    people,
+    account,
+    applications,
+    channels,
+    reports,
+    integration,
+    console,
+    refunds,
+    settlement_core,
+)
 _ALL = _TABLE | {key: pair for area in _AREAS for key, pair in area.TABLE.items()}
 
 TEXTS: dict[Lang, dict[str, str]] = {
@@ -452,3 +475,8 @@ def err_dsc(err: int, decline: Decline | None = None) -> str:
     """`PayRep`'s `ErrDsc` for `Err`, in Persian as the guide is; for a declined payment with the bank's reason."""
     sentence = TEXTS[Lang.FA][f"payrep.{PAYREP_ERRORS[err]}"]
     return f"{sentence} {TEXTS[Lang.FA][f'decline.{decline}']}" if decline else sentence
+
+
+def partly_refunded(given_back: Rial) -> str:
+    """`PayRep`'s `ErrDsc` beside Err 0 where refunds have given a part back: how much."""
+    return f"{TEXTS[Lang.FA]['refund.err_dsc']} {rial(given_back, Lang.FA)}"

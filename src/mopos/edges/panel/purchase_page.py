@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 
 from litestar import Response
 
-from mopos.actions.report_result import Report
+from mopos.actions.report_result import report_of
 from mopos.banks.issuers import issuer
 from mopos.base.clock import jalali
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
 from mopos.base.text import persian_digits
 from mopos.domain.payments import store as payments
-from mopos.domain.payments.states import PAYREP_ERR
 from mopos.domain.reports import one
 from mopos.domain.reports.one import OneAttempt, OneEvent, Whole
 from mopos.edges.i18n.lang import Lang
@@ -83,7 +82,10 @@ async def pay_rep_now(ask: Ask, found: Whole) -> PayRepResult | None:
     """What the shop would be told this moment, from the primary as PayRep is. It is not told now: nothing is
     acknowledged."""
     present = await payments.by_res(ask.services.db, found.gateway_id, found.res)
-    return result_of(Report(PAYREP_ERR[present.state], present)) if present else None
+    if present is None:
+        return None
+    settled_upto = await payments.settled_upto(ask.services.db, found.gateway_id)
+    return result_of(await report_of(ask.services, present, settled_upto))
 
 
 def form_of(found: Whole) -> list[tuple[str, str]]:

@@ -33,6 +33,8 @@ TONES: Mapping[str, str] = {
     "CANCELLED": "ended",
     "EXPIRED": "ended",
     "CONFLICTED": "care",
+    "REVERSING": "wait",
+    "REVERSED": "ended",
 }
 _CURSOR_DIGITS_MAX = 18
 

@@ -19,7 +19,7 @@ from mopos.base.errors import Refused
 from mopos.base.money import Rial
 from mopos.base.text import harmless, persian_digits
 from mopos.domain.payments.states import State
-from mopos.edges.i18n.formats import date_time, grouped, in_words, toman
+from mopos.edges.i18n.formats import date_time, grouped, in_words, rial, toman
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
 from mopos.edges.pay.assets import GO, ICON, STYLE, static_files
@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 Headers = tuple[tuple[str, str], ...]
+NOTHING = Rial(0)
 
 # WCAG 2.2, criterion 2.2.1: who reads slowly must have at least 20 seconds to press "stay".
 BACK_AFTER_S = 20
@@ -98,6 +99,24 @@ class PurchaseView:
     """Where to POST in order to be sent to the bank (again); None when there is nothing to try."""
     look: Look | None = None
     """The shop's own; None: MoPos's."""
+    given_back: Rial = NOTHING
+    """What refunds have given back for certain."""
+    being_given_back: Rial = NOTHING
+    """What further refunds are to give back; it is not certain yet."""
+    fee: Rial = NOTHING
+    """What the buyer bears on top of the amount."""
+    asks_for_fee: bool = False
+    """The buyer is to see the fee before he goes to the bank."""
+
+    @property
+    def total(self) -> Rial:
+        """What the buyer pays."""
+        return self.amount + self.fee
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether nothing of the payment is the shop's any more."""
+        return self.state is State.REVERSED or (self.state is State.PAID and self.given_back == self.amount)
 
 
 class Row(NamedTuple):
@@ -139,6 +158,8 @@ _TONES: dict[State, str] = {
     State.CANCELLED: "ended",
     State.EXPIRED: "ended",
     State.CONFLICTED: "care",
+    State.REVERSING: "wait",
+    State.REVERSED: "ended",
 }
 # Where paying (again) is safe: nothing was taken, and nothing is being asked. The button's text.
 _PAYING: dict[State, str] = {
@@ -148,7 +169,7 @@ _PAYING: dict[State, str] = {
     State.CANCELLED: "action.try_again",
 }
 _WAITING = frozenset({State.VERIFYING, State.UNKNOWN})
-_ENDED = frozenset({State.PAID, State.DECLINED, State.CANCELLED, State.EXPIRED})
+_ENDED = frozenset({State.PAID, State.DECLINED, State.CANCELLED, State.EXPIRED, State.REVERSED})
 
 # Which words a buyer reads above the list of problems (`texts.py`, kind `buyer`). Others: `again` or `form`.
 _BUYERS_WORDS = {
@@ -166,12 +187,13 @@ def purchase_page(view: PurchaseView, lang: Lang, *, stay: bool) -> Page:
     actions = _actions(view, lang)
     refresh, moving = ((), None) if stay else _movement(view, lang, actions)
     reason = t[f"decline.{view.decline}"] if view.state is State.DECLINED and view.decline else ""
+    title, sentence = _words(view, lang)
     html = _RECEIPT.render(
-        **_frame(lang, t[f"state.{view.state}.title"], _address(view, lang.other, stay), view),
-        tone=_TONES[view.state],
-        sentence=t[f"state.{view.state}.sentence"],
+        **_frame(lang, title, _address(view, lang.other, stay), view),
+        tone=_TONES[_state(view)],
+        sentence=sentence,
         reason=reason,
-        notice=t["state.late"] if view.late and view.state is State.PAID else "",
+        notice=_notice(view, lang),
         **_amount(view, lang),
         rows=_rows(view, lang),
         actions=actions,
@@ -182,24 +204,42 @@ def purchase_page(view: PurchaseView, lang: Lang, *, stay: bool) -> Page:
     return _page(200, html, form_action=_form_action(actions), more=refresh)
 
 
+def _state(view: PurchaseView) -> State:
+    """As which state a purchase is shown: to its buyer it is one whether a reversal or refunds gave all of it back."""
+    return State.REVERSED if view.is_given_back else view.state
+
+
+def _notice(view: PurchaseView, lang: Lang) -> str:
+    t = TEXTS[lang]
+    if view.state is not State.PAID or view.is_given_back:
+        return ""
+    if view.given_back:
+        return t["refund.page.part"]
+    if view.being_given_back:
+        return t["refund.page.under_way"]
+    return t["state.late"] if view.late else ""
+
+
 def already_paid_page(view: PurchaseView, lang: Lang) -> Page:
     """The same form again, after it was paid. Whoever posts it sees neither card nor name, nor the page's address."""
     t, o = TEXTS[lang], TEXTS[lang.other]
+    # Whose money went back is not told that it was paid, and no more.
+    words = "already_paid" if _state(view) is State.PAID else f"state.{_state(view)}"
     rows = [Row(t["label.merchant"], view.merchant)]
     if view.paid_at:
         rows.append(Row(f"{t['label.paid_at']} ({t['label.tehran']})", date_time(view.paid_at, lang)))
     rows.append(Row(t["label.number"], view.number, code=True))
     html = _RECEIPT.render(
-        **_frame(lang, t["already_paid.title"], None, view),
-        tone="good",
-        sentence=t["already_paid.sentence"],
+        **_frame(lang, t[f"{words}.title"], None, view),
+        tone=_TONES[_state(view)],
+        sentence=t[f"{words}.sentence"],
         reason="",
         notice="",
         **_amount(view, lang),
         rows=rows,
         actions=[Action(t["action.back"], view.back_url)],
         moving=None,
-        fold=(o["already_paid.title"], o["already_paid.sentence"]),
+        fold=(o[f"{words}.title"], o[f"{words}.sentence"]),
         print_hint=False,
     )
     return _page(409, html)
@@ -295,11 +335,23 @@ def _address(view: PurchaseView, lang: Lang, stay: bool) -> str:
     return f"{view.address}?lang={lang}&stay=1" if stay else f"{view.address}?lang={lang}"
 
 
-def _amount(view: PurchaseView, lang: Lang) -> dict[str, str]:
+def _words(view: PurchaseView, lang: Lang) -> tuple[str, str]:
+    """A page's title and its first sentence."""
+    t = TEXTS[lang]
+    if view.asks_for_fee and view.try_again_path:
+        return t["fee.agree.title"], t["fee.agree.sentence"]
+    return t[f"state.{_state(view)}.title"], t[f"state.{_state(view)}.sentence"]
+
+
+def _amount(view: PurchaseView, lang: Lang) -> dict[str, Any]:
+    """What the buyer pays, large; where a fee is in it, of what it is made."""
+    t = TEXTS[lang]
+    parts = (("fee.of_purchase", view.amount), ("fee.of_payment", view.fee), ("fee.total", view.total))
     return {
-        "amount": grouped(view.amount, lang),
-        "toman": toman(view.amount, lang),
-        "words": in_words(view.amount),
+        "amount": grouped(view.total, lang),
+        "toman": toman(view.total, lang),
+        "words": in_words(view.total),
+        "sums": [(t[key], grouped(part, lang)) for key, part in parts] if view.fee else [],
     }
 
 
@@ -315,6 +367,8 @@ def _rows(view: PurchaseView, lang: Lang) -> list[Row]:
         Row(t["label.dsc"], view.dsc),
         Row(t["label.nam"], view.nam),
         Row(f"{t[time[0]]} ({t['label.tehran']})", date_time(time[1], lang)),
+        Row(t["refund.given_back"], rial(view.given_back, lang) if view.given_back else ""),
+        Row(t["refund.being_given_back"], rial(view.being_given_back, lang) if view.being_given_back else ""),
         Row(t["label.card"], _card(view.masked_pan), code=True),
         Row(t["label.bank"], _bank(view, lang)),
         Row(t["label.bank_ref"], view.bank_ref, code=True),
@@ -336,7 +390,7 @@ def _actions(view: PurchaseView, lang: Lang) -> list[Action]:
     """What the buyer can do, the likeliest first."""
     t = TEXTS[lang]
     actions = [Action(t["action.back"], view.back_url)]
-    label = _PAYING.get(view.state)
+    label = "fee.agree.button" if view.asks_for_fee else _PAYING.get(view.state)
     if label and view.try_again_path:
         actions.insert(0, Action(t[label], f"{view.try_again_path}?lang={lang}", post=True))
     if view.state in _WAITING:

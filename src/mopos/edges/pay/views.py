@@ -19,6 +19,7 @@ from mopos.banks.port import Decline
 from mopos.base.db import DatabaseUnavailable
 from mopos.base.errors import Refused
 from mopos.base.ids import looks_unguessable
+from mopos.base.money import Rial
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop
 from mopos.edges.brand import logo_path, style_path
@@ -49,6 +50,8 @@ def view_of(services: Services, purchase: Purchase) -> PurchaseView:
         state=purchase.state,
         merchant=purchase.brand_name or purchase.gateway_name,
         amount=purchase.amount,
+        fee=Rial(purchase.fee_rial if purchase.fee_by_buyer else 0),
+        asks_for_fee=purchase.asks_for_fee,
         number=purchase.number,
         res=purchase.res,
         nam=purchase.nam,
@@ -66,6 +69,8 @@ def view_of(services: Services, purchase: Purchase) -> PurchaseView:
         back_url=purchase.back_url,
         try_again_path=f"/pay/{purchase.token}" if purchase.may_try_again(services.clock()) else None,
         look=_look(purchase) if purchase.brand_colour or purchase.brand_logo_hash else None,
+        given_back=Rial(purchase.refunded_rial),
+        being_given_back=Rial(purchase.refund_rial - purchase.refunded_rial),
     )
 
 
@@ -131,6 +136,9 @@ class Buyer:
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
         self._calls.form(fields, "registered" if posted.is_new else "continued")
+        if posted.purchase.asks_for_fee:
+            # The buyer sees the fee, and what it comes to, before any bank does.
+            return self._to_page(request, posted.purchase)
         return await self._to_bank(request, posted.purchase, is_new=posted.is_new)
 
     async def pay(self, request: BuyerRequest, token: str) -> Response[Any]:
