@@ -6,6 +6,7 @@ in PostgreSQL too (table `money_move`, noun `refund`).
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -63,3 +64,35 @@ MOVES: tuple[RefundMove, ...] = (
 
 # They count against the payment: their sum is the purchase's `refund_rial`.
 LIVE = frozenset({R.REQUESTED, R.APPROVED, R.SENDING, R.UNKNOWN, R.DONE})
+
+
+BY_START_AND_EVENT: dict[tuple[RefundState, str], RefundMove] = {(m.start, m.event): m for m in MOVES if m.start}
+
+
+def move(start: RefundState, event: str) -> RefundMove | None:
+    """The move that `event` makes from `start`, or None where the table has none."""
+    return BY_START_AND_EVENT.get((start, event))
+
+
+class Method(StrEnum):
+    """How the money goes back to the buyer."""
+
+    BANK = "bank"
+    """To the card, by the bank that took it."""
+    PAYA = "paya"
+    """To the buyer's Sheba, by the next settlement run."""
+
+
+REASON_LENGTH_MAX = 500
+# As the column `payout.payee` holds it.
+PAYEE_LENGTH_MAX = 100
+
+
+def wait(check_count: int, first: timedelta) -> timedelta:
+    """How long to wait before a silent bank is asked again: it doubles, up to an hour."""
+    longest: timedelta = min(first * 2 ** min(max(check_count - 1, 0), 20), ASK_AGAIN_MAX)
+    return longest
+
+
+# A silent bank is asked at least this often.
+ASK_AGAIN_MAX = timedelta(hours=1)
