@@ -82,7 +82,9 @@ alter table ledger_line
     add corrects bigint,
     alter journal_id drop not null;
 update ledger_line set entry_id = id;
-select setval('ledger_entry_seq', greatest(1, (select coalesce(max(id), 0) + 1 from ledger_line)), false);
+do $$ begin
+    perform setval('ledger_entry_seq', greatest(1, (select coalesce(max(id), 0) + 1 from ledger_line)), false);
+end $$;
 alter table ledger_line
     alter entry_id set not null,
     alter entry_id set default nextval('ledger_entry_seq'),
@@ -432,6 +434,7 @@ create table settlement (
     payout_rial bigint not null check (payout_rial >= 0),
     why_not text not null default '',
     live boolean not null default true,
+    given_back_entry bigint,
     check (after_entry < upto_entry),
     check (payout_rial <= greatest(0, opening_rial + lines_rial)),
     constraint settlement_once exclude using gist
@@ -440,6 +443,7 @@ create table settlement (
 comment on table settlement is 'A stretch of a gateway''s statement, and what was paid out of its balance at the end of it.';
 comment on column settlement.opening_rial is 'The balance before the stretch. Opening and lines give the balance at the cut-off.';
 comment on column settlement.why_not is 'Why nothing, or not all, is paid: below_floor, debt, taken_since... Empty: all is paid.';
+comment on column settlement.given_back_entry is 'The entry that gave the money back when the batch was cancelled and a later settlement stood already. This one then stays live: its stretch is not settled again, its money is.';
 create index settlement_batch_id on settlement (batch_id);
 create index settlement_gateway on settlement (gateway_id, upto_entry) where live;
 
@@ -484,6 +488,7 @@ create index payout_gateway on payout (gateway_id, id);
 create index payout_tracking on payout (tracking_no) where tracking_no <> '';
 create index payout_due on payout (next_check_at) where next_check_at is not null;
 create index payout_returned on payout (id) where state = 'RETURNED';
+create index payout_open on payout (batch_id) where state in ('PLANNED', 'SUBMITTED');
 
 create table payout_file (
     id text primary key check (length(id) <= 64),
@@ -508,10 +513,12 @@ create table psp_report (
     day date not null,
     fetched_at timestamptz not null,
     lines int not null,
+    net_rial bigint not null default 0,
     commission_rial bigint not null default 0 check (commission_rial >= 0),
     whole boolean not null default false,
     unique (terminal_id, day, fetched_at)
 );
+comment on column psp_report.net_rial is 'What it took less what it gave back on the day: its deposit, but for the commission.';
 comment on column psp_report.commission_rial is 'What the PSP keeps of the day for its work: its deposit is short by it.';
 comment on column psp_report.whole is 'Every page of it came. One that did not says nothing.';
 create table psp_line (
@@ -560,6 +567,18 @@ create table statement_line (
 comment on table statement_line is 'Movements of the operator''s own bank account: plus came in, minus went out.';
 create index statement_line_new on statement_line (id) where state in ('NEW', 'SUSPENSE');
 create index statement_line_payout on statement_line (payout_id) where payout_id is not null;
+
+create table recon_day (
+    terminal_id bigint not null references terminal,
+    day date not null,
+    ours int not null,
+    ours_rial bigint not null,
+    theirs int not null,
+    theirs_rial bigint not null,
+    compared_at timestamptz not null,
+    primary key (terminal_id, day)
+);
+comment on table recon_day is 'What we and a PSP hold of a day (taken less given back), when both were last compared.';
 
 create table psp_deposit (
     terminal_id bigint not null references terminal,
@@ -705,7 +724,7 @@ begin
         place := greatest(place, held.released_entry);
     end if;
     loop
-        select s.upto_entry, p.id, p.state, p.settled_on, p.tracking_no, p.returned_entry into found_
+        select s.upto_entry, s.given_back_entry, p.id, p.state, p.settled_on, p.tracking_no, p.returned_entry into found_
         from settlement s left join payout p on p.settlement_id = s.id and p.main and p.state <> 'CANCELLED'
         where s.gateway_id = gateway_ and s.live and s.upto_entry >= place
         order by s.upto_entry limit 1;
@@ -716,74 +735,356 @@ begin
         elsif found_.state = 'RETURNED' then
             place := greatest(found_.returned_entry, found_.upto_entry + 1);
         elsif found_.id is null then
-            place := found_.upto_entry + 1;
+            place := greatest(found_.given_back_entry, found_.upto_entry + 1);
         else
             return;
         end if;
     end loop;
 end $$;
 
--- Plan a day's settlements in one transaction: for each gateway the stretch of its statement since its last live
--- settlement, what of the balance at its end is paid out, and the entry that puts it on its way. Returns the batch; a
--- day that has a live one gets that one. Runs wait for one another; the accounts' locks keep refunds, reversals and
--- holds out while balances are read.
+-- Why a gateway is paid nothing for now, whatever it is owed. Null: it may be paid.
+create view payout_bar as
+select g.id as gateway_id, case
+        when c.id is null then 'no_account'
+        when g.payouts_held_at is not null then 'stopped'
+        when g.suspended_at is not null then 'suspended'
+        when c.payee is null then 'payee_unconfirmed'
+        when (c.payee ->> 'iban', c.payee ->> 'name', c.payee ->> 'national_id')
+            is distinct from (c.iban, c.name, c.national_id) then 'payee_changed'
+    end as why
+from gateway g left join account c on c.id = g.account_id;
+
+-- The last entry that was booked before a moment. Lines are written in the order of time but for some seconds, so the
+-- place is found by halving, without an index on time, and then made exact by looking around it.
+create function last_entry_before(moment timestamptz) returns bigint language plpgsql stable as $$
+declare
+    -- Several seconds of the busiest shop there is: clocks of hosts differ, and statements overtake one another.
+    around constant bigint := 20000;
+    low bigint := (select min(id) from ledger_line);
+    high bigint := (select max(id) + 1 from ledger_line);
+    middle bigint;
+    line record;
+begin
+    while low < high loop
+        middle := (low + high) / 2;
+        select id, booked_at into line from ledger_line where id >= middle and id < high order by id limit 1;
+        if not found or line.booked_at >= moment then
+            high := middle;
+        else
+            low := line.id + 1;
+        end if;
+    end loop;
+    return (
+        select coalesce(max(entry_id), 0) from ledger_line
+        where id between low - around and low + around and booked_at < moment
+    );
+end $$;
+
+-- Plan a day's settlements in one transaction: for each gateway that may be paid the stretch of its statement since its
+-- last live settlement, what of the balance at its end is paid out, and the entry that puts it on its way; approved
+-- refunds by Paya become payouts. Returns the batch; a day that has a live one gets that one; null: there is nothing to
+-- pay. Runs wait for one another; the accounts' locks keep refunds, reversals and holds out while balances are read.
 create function plan_batch(
-    day_ date, cut_at_ timestamptz, upto bigint, floor_ bigint, way_ text, now_ timestamptz, gateways_ bigint[]
+    day_ date, cut_at_ timestamptz, upto bigint, floor_ bigint, way_ text, paya_max bigint, paya_on date,
+    satna_on date, now_ timestamptz
 ) returns bigint language plpgsql volatile as $$
 declare
     number bigint;
     event bigint;
+    refunds bigint[];
+    refund_sum bigint;
+    accounts bigint[];
+    found_ record;
 begin
     perform pg_advisory_xact_lock(hashtext('mopos settlement'));
     select id into number from settlement_batch where day = day_ and state <> 'CANCELLED';
     if found then return number; end if;
-    insert into settlement_batch (day, cut_at, upto_entry, state, last_event, way, created_at)
-    values (day_, cut_at_, upto, 'DRAFT', 'planned', way_, now_) returning id into number;
-    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
-    values ('batch', number, 1, 'planned', '', 'DRAFT', 'worker', now_) returning id into event;
-    perform from ledger_account where kind = 'merchant_payable' and owner = any (gateways_) order by id
-        for no key update;
-    insert into settlement
-        (batch_id, gateway_id, after_entry, upto_entry, opening_rial, lines_rial, payout_rial, why_not)
+    select array_agg(id), coalesce(sum(amount_rial), 0) into refunds, refund_sum from (
+        select id, amount_rial from refund where method = 'paya' and state = 'APPROVED' order by id for update
+    ) due;
+    select array_agg(id) into accounts from (
+        select a.id from ledger_account a
+        where a.kind = 'merchant_payable'
+            and exists (select from payout_bar b where b.gateway_id = a.owner and b.why is null)
+        order by a.id for no key update
+    ) locked;
     with due as materialized (
         select a.id as account_id, a.owner as gateway_id, coalesce(l.upto_entry, 0) as after,
             coalesce(l.opening_rial + l.lines_rial, 0) as opening
         from ledger_account a left join lateral (
             select * from settlement s where s.gateway_id = a.owner and s.live order by s.upto_entry desc limit 1
         ) l on true
-        where a.kind = 'merchant_payable' and a.owner = any (gateways_) and coalesce(l.upto_entry, 0) < upto
+        where a.id = any (accounts) and coalesce(l.upto_entry, 0) < upto
     ),
-    moved as (
-        select account_id, sum(rial)::bigint as rial from (
-            select d.account_id, sum(l.amount_rial) as rial from due d
-            join ledger_line l on l.credit_id = d.account_id and l.entry_id > d.after and l.entry_id <= upto
-            group by 1
-            union all
-            select d.account_id, -sum(l.amount_rial) from due d
-            join ledger_line l on l.debit_id = d.account_id and l.entry_id > d.after and l.entry_id <= upto
-            group by 1
-        ) side group by account_id
+    balanced as (
+        select d.*, (
+            select coalesce(sum(credit_rial - debit_rial), 0)::bigint from ledger_balance b
+            where b.account_id = d.account_id
+        ) as present, came.times + went.times as times, came.rial - went.rial as lines
+        from due d
+        -- Account by account, each by its own index alone: the run costs what the day's lines cost, whatever is older.
+        cross join lateral (
+            select count(*) as times, coalesce(sum(l.amount_rial), 0)::bigint as rial from ledger_line l
+            where l.credit_id = d.account_id and l.entry_id > d.after and l.entry_id <= upto
+        ) came
+        cross join lateral (
+            select count(*) as times, coalesce(sum(l.amount_rial), 0)::bigint as rial from ledger_line l
+            where l.debit_id = d.account_id and l.entry_id > d.after and l.entry_id <= upto
+        ) went
     ),
-    present as (
-        select account_id, sum(credit_rial - debit_rial)::bigint as rial from ledger_balance group by account_id
-    ),
-    found as (
-        select d.*, m.rial as lines, d.opening + coalesce(m.rial, 0) as closing,
-            least(d.opening + coalesce(m.rial, 0), p.rial) as payable
-        from due d join present p using (account_id) left join moved m using (account_id)
+    decided as (
+        select *, opening + lines as closing, least(opening + lines, present) as payable,
+            least(opening + lines, present) >= greatest(floor_, 1) as is_paid
+        from balanced
     )
-    select number, gateway_id, after, upto, opening, coalesce(lines, 0),
-        case when payable >= greatest(floor_, 1) then payable else 0 end,
-        case when closing < 0 then 'debt' when payable < closing then 'taken_since'
-            when payable < floor_ then 'below_floor' else '' end
-    from found where lines is not null or payable >= greatest(floor_, 1);
-    perform book(event, 'payout_planned', now_, now_, array_agg('merchant_payable'::text), array_agg(gateway_id),
-        array_agg('settlement_in_transit'::text), array_agg(0::bigint), array_agg(payout_rial))
-    from (
-        select gateway_id, payout_rial from settlement where batch_id = number and payout_rial > 0 order by gateway_id
-    ) paid having count(*) > 0;
-    update settlement_batch set total_rial = (
-        select coalesce(sum(payout_rial), 0) from settlement where batch_id = number
-    ) where id = number;
+    select array_agg(gateway_id order by gateway_id) as gateways, array_agg(after order by gateway_id) as afters,
+        array_agg(opening order by gateway_id) as openings, array_agg(lines order by gateway_id) as lines,
+        array_agg(case when is_paid then payable else 0 end order by gateway_id) as payouts,
+        array_agg(case when closing < 0 then 'debt' when payable < closing then 'taken_since'
+            when not is_paid then 'below_floor' else '' end order by gateway_id) as reasons,
+        sum(payable) filter (where is_paid)::bigint as rial
+    into found_ from decided where times > 0 or is_paid;
+    if found_.rial is null and refunds is null then return null; end if;
+
+    insert into settlement_batch
+        (day, cut_at, upto_entry, state, last_event, way, payout_count, total_rial, created_at)
+    values (day_, cut_at_, upto, 'DRAFT', 'planned', way_, coalesce(cardinality(refunds), 0),
+        coalesce(found_.rial, 0) + refund_sum, now_) returning id into number;
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
+    values ('batch', number, 1, 'planned', '', 'DRAFT', 'worker', now_) returning id into event;
+    insert into settlement
+        (batch_id, gateway_id, after_entry, upto_entry, opening_rial, lines_rial, payout_rial, why_not)
+    select number, gateway, after, upto, opening, rial, payout, reason
+    from unnest(found_.gateways, found_.afters, found_.openings, found_.lines, found_.payouts, found_.reasons)
+        as stretch (gateway, after, opening, rial, payout, reason);
+    perform book(event, 'payout_planned', now_, now_, array_agg('merchant_payable'::text), array_agg(gateway),
+        array_agg('settlement_in_transit'::text), array_agg(0::bigint), array_agg(payout))
+    from unnest(found_.gateways, found_.payouts) as paid (gateway, payout) where payout > 0 having count(*) > 0;
+    with moved as (
+        update refund set state = 'SENDING', last_event = 'planned', version = version + 1
+        where id = any (refunds) returning *
+    ),
+    refund_told as (
+        insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
+        select 'refund', id, version, 'planned', 'APPROVED', 'SENDING', 'worker', now_ from moved
+    ),
+    paid as (
+        insert into payout (batch_id, refund_id, gateway_id, iban, payee, amount_rial, channel, state, last_event,
+            expected_on)
+        select number, id, gateway_id, iban, coalesce(nullif(payee, ''), '-'), amount_rial,
+            case when amount_rial <= paya_max then 'paya' else 'satna' end, 'PLANNED', 'planned',
+            case when amount_rial <= paya_max then paya_on else satna_on end
+        from moved order by id returning id
+    )
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
+    select 'payout', id, 1, 'planned', '', 'PLANNED', 'worker', now_ from paid;
     return number;
+end $$;
+
+-- A batch that nobody has sent is taken back whole: its payouts, its settlements, the entry, the refunds. Null: done;
+-- otherwise the code of why not.
+create function cancel_batch(batch_ bigint, operator_ bigint, reason_ text, now_ timestamptz)
+returns text language plpgsql volatile as $$
+declare
+    b settlement_batch;
+    event bigint;
+    entry bigint;
+begin
+    select * into b from settlement_batch where id = batch_ for update;
+    if not found or b.state not in ('DRAFT', 'APPROVED')
+        or exists (select from payout where batch_id = batch_ and state <> 'PLANNED') then
+        return 'batch_moved';
+    end if;
+    if exists (select from payout_file where batch_id = batch_) then return 'batch_file_out'; end if;
+    with freed as (
+        update refund set state = 'APPROVED', last_event = 'unplanned', version = version + 1
+        where id in (select refund_id from payout where batch_id = batch_ and refund_id is not null)
+            and state = 'SENDING'
+        returning id, version
+    )
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason)
+    select 'refund', id, version, 'unplanned', 'SENDING', 'APPROVED', 'operator', operator_, now_, reason_ from freed;
+    with gone as (
+        update payout set state = 'CANCELLED', last_event = 'cancelled', version = version + 1, next_check_at = null
+        where batch_id = batch_ and state = 'PLANNED' returning id, version
+    )
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason)
+    select 'payout', id, version, 'cancelled', 'PLANNED', 'CANCELLED', 'operator', operator_, now_, reason_ from gone;
+    update settlement_batch set state = 'CANCELLED', last_event = 'cancelled', version = version + 1, ended_at = now_
+    where id = batch_;
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason)
+    values ('batch', batch_, b.version + 1, 'cancelled', b.state, 'CANCELLED', 'operator', operator_, now_, reason_)
+    returning id into event;
+    select book(event, 'payout_cancelled', now_, now_, array_agg('settlement_in_transit'::text),
+        array_agg(0::bigint), array_agg('merchant_payable'::text), array_agg(gateway_id), array_agg(payout_rial))
+    into entry from settlement where batch_id = batch_ and payout_rial > 0 having count(*) > 0;
+    -- The next run takes the stretch up again; where a later one stands already, its money comes with the entry above.
+    update settlement s set live = later.is_there, given_back_entry = case when later.is_there then entry end
+    from (
+        select o.id, exists (
+            select from settlement n where n.gateway_id = o.gateway_id and n.live and n.upto_entry > o.upto_entry
+        ) as is_there
+        from settlement o where o.batch_id = batch_
+    ) later where s.id = later.id;
+    return null;
+end $$;
+
+-- What the central bank did with payouts of one batch, as the settlement's room decided it. Each of `results`: payout,
+-- version, event, from_state, to_state, tracking_no, on, reason, the entry's name and lines, mobiles and text of who is
+-- told. Returns those that were written; the others have moved since they were read.
+create function take_results(
+    batch_ bigint, results jsonb, actor_ text, operator_ bigint, now_ timestamptz
+) returns setof bigint language plpgsql volatile as $$
+declare
+    one record;
+    p payout;
+    r refund;
+    event bigint;
+    entry bigint;
+begin
+    -- Two who bring the same results come one after the other.
+    perform from settlement_batch where id = batch_ for update;
+    for one in
+        select * from jsonb_to_recordset(results) as row (
+            payout bigint, version int, event text, from_state text, to_state text, tracking_no text, "on" date,
+            reason text, entry text, debit_kinds text[], debit_owners bigint[], credit_kinds text[],
+            credit_owners bigint[], amounts bigint[], template text, mobiles text[], text text
+        ) order by payout
+    loop
+        select f.* into r from refund f join payout o on o.refund_id = f.id where o.id = one.payout;
+        if found then
+            perform from purchase where id = r.purchase_id for update;
+            perform from refund where id = r.id for update;
+        end if;
+        update payout set state = one.to_state, last_event = one.event, version = payout.version + 1,
+            next_check_at = null,
+            tracking_no = case when one.event = 'settled' then one.tracking_no else tracking_no end,
+            settled_on = case when one.event = 'settled' then one.on else settled_on end,
+            returned_on = case when one.to_state = 'RETURNED' then one.on end,
+            return_reason = case when one.to_state = 'RETURNED' then one.reason else '' end
+        where id = one.payout and batch_id = batch_ and version = one.version and state = one.from_state
+        returning * into p;
+        continue when not found;
+        insert into money_event
+            (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason, data)
+        values ('payout', p.id, p.version, one.event, one.from_state, one.to_state, actor_, operator_, now_, one.reason,
+            jsonb_build_object('on', one.on, 'tracking_no', one.tracking_no))
+        returning id into event;
+        if p.refund_id is not null then
+            update refund set version = version + 1,
+                state = case one.event when 'settled' then 'DONE' else 'FAILED' end,
+                last_event = case one.event when 'settled' then 'paid' else one.event end,
+                done_at = case one.event when 'settled' then now_ end,
+                bank_ref = case one.event when 'settled' then one.tracking_no else bank_ref end
+            where id = p.refund_id returning * into r;
+            insert into money_event
+                (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason, data)
+            values ('refund', r.id, r.version, r.last_event, case one.event when 'came_back' then 'DONE' else 'SENDING' end,
+                r.state, actor_, operator_, now_, one.reason, jsonb_build_object('payout', p.id))
+            returning id into event;
+            update purchase set
+                refund_rial = refund_rial - case when one.event = 'settled' then 0 else p.amount_rial end,
+                refunded_rial = refunded_rial
+                    + case one.event when 'settled' then p.amount_rial when 'came_back' then -p.amount_rial else 0 end
+            where id = r.purchase_id;
+        end if;
+        entry := book(event, one.entry, now_, now_, one.debit_kinds, one.debit_owners, one.credit_kinds,
+            one.credit_owners, one.amounts);
+        if one.to_state = 'RETURNED' then
+            update payout set returned_entry = entry where id = p.id;
+        elsif p.settlement_id is not null then
+            update gateway g set settled_upto = s.upto_entry from settlement s
+            where s.id = p.settlement_id and g.id = p.gateway_id and g.settled_upto < s.upto_entry;
+        end if;
+        insert into message (mobile, template, text, created_at, next_try_at)
+        select mobile, one.template, one.text, now_, now_ from unnest(one.mobiles) mobile;
+        return next p.id;
+    end loop;
+    perform follow_payouts(batch_, actor_, operator_, now_);
+end $$;
+
+-- A batch that was handed over is partly settled from its first result on, and settled with its last one.
+create function follow_payouts(batch_ bigint, actor_ text, operator_ bigint, now_ timestamptz)
+returns void language plpgsql volatile as $$
+declare
+    b settlement_batch;
+    next_state text;
+begin
+    select * into b from settlement_batch where id = batch_ and state in ('SUBMITTED', 'PARTLY_SETTLED') for update;
+    if not found then return; end if;
+    if not exists (select from payout where batch_id = batch_ and state in ('PLANNED', 'SUBMITTED')) then
+        next_state := 'SETTLED';
+    elsif b.state = 'SUBMITTED'
+        and exists (select from payout where batch_id = batch_ and state in ('SETTLED', 'RETURNED')) then
+        next_state := 'PARTLY_SETTLED';
+    else
+        return;
+    end if;
+    update settlement_batch set state = next_state, last_event = lower(next_state), version = version + 1,
+        ended_at = case when next_state = 'SETTLED' then now_ end
+    where id = batch_;
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at)
+    values ('batch', batch_, b.version + 1, lower(next_state), b.state, next_state, actor_, operator_, now_);
+end $$;
+
+-- Keep money of a merchant back. Of a purchase: as long as no live settlement has taken it up, and exactly what it
+-- brings him now. Runs hold the same lock. Returns the hold.
+create function place_hold(
+    gateway_ bigint, purchase_ bigint, amount bigint, reason_ text, operator_ bigint, now_ timestamptz, entry text,
+    debit_kinds text[], debit_owners bigint[], credit_kinds text[], credit_owners bigint[], amounts bigint[]
+) returns bigint language plpgsql volatile as $$
+declare
+    p purchase;
+    number bigint;
+    event bigint;
+begin
+    if purchase_ is not null then
+        select * into p from purchase where id = purchase_ and gateway_id = gateway_ for update;
+        if not found or p.state <> 'PAID' or amount <>
+            p.amount_rial - p.refund_rial - case when p.fee_by_buyer then 0 else p.fee_rial end then
+            raise exception 'purchase % does not bring % Rial', purchase_, amount
+                using errcode = 'check_violation', constraint = 'hold_not_paid';
+        end if;
+    end if;
+    perform from ledger_account where kind = 'merchant_payable' and owner = gateway_ for no key update;
+    if purchase_ is not null and exists (
+        select from settlement s join attempt a on a.id = p.attempt_id
+        where s.gateway_id = gateway_ and s.live and s.upto_entry >= a.entry_id
+    ) then
+        raise exception 'purchase % is settled', purchase_
+            using errcode = 'check_violation', constraint = 'hold_settled';
+    end if;
+    insert into hold (gateway_id, purchase_id, amount_rial, reason, state, last_event, placed_at)
+    values (gateway_, purchase_, amount, reason_, 'HELD', 'placed', now_) returning id into number;
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason)
+    values ('hold', number, 1, 'placed', '', 'HELD', 'operator', operator_, now_, reason_) returning id into event;
+    perform book(event, entry, now_, now_, debit_kinds, debit_owners, credit_kinds, credit_owners, amounts);
+    insert into audit_log (at, operator_id, act, subject, reason, data)
+    values (now_, operator_, 'place_hold', 'hold ' || number, reason_,
+        jsonb_build_object('gateway', gateway_, 'purchase', purchase_, 'amount', amount));
+    return number;
+end $$;
+
+-- The merchant's again, and the next settlement pays it. False: it has ended already.
+create function release_hold(
+    hold_ bigint, reason_ text, operator_ bigint, now_ timestamptz, entry text, debit_kinds text[],
+    debit_owners bigint[], credit_kinds text[], credit_owners bigint[], amounts bigint[]
+) returns boolean language plpgsql volatile as $$
+declare
+    h hold;
+    event bigint;
+    number bigint;
+begin
+    update hold set state = 'RELEASED', last_event = 'released', version = version + 1, released_at = now_
+    where id = hold_ and state = 'HELD' returning * into h;
+    if not found then return false; end if;
+    insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason)
+    values ('hold', hold_, h.version, 'released', 'HELD', 'RELEASED', 'operator', operator_, now_, reason_)
+    returning id into event;
+    number := book(event, entry, now_, now_, debit_kinds, debit_owners, credit_kinds, credit_owners, amounts);
+    update hold set released_entry = number where id = hold_;
+    insert into audit_log (at, operator_id, act, subject, reason, data)
+    values (now_, operator_, 'release_hold', 'hold ' || hold_, reason_,
+        jsonb_build_object('gateway', h.gateway_id, 'purchase', h.purchase_id, 'amount', h.amount_rial));
+    return true;
 end $$;
