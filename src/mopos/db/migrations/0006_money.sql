@@ -119,33 +119,33 @@ select account_id, 0, sum(debit), sum(credit) from (
 -- account with a floor locks it first, so that rivals look at the balance one after the other.
 create function keep_balances() returns trigger language plpgsql as $$
 declare
-    -- Payments have slots of their own: they never wait for a settlement run.
-    base smallint := case when exists (select from new_lines where event_id is not null) then 16 else 0 end;
+    unlisted boolean;
+    by_event boolean;
     losing bigint[];
     broken record;
 begin
-    if exists (
-        select from new_lines l join ledger_account d on d.id = l.debit_id join ledger_account c on c.id = l.credit_id
-        where l.entry <> 'correction' and not exists (
-            select from entry_rule r
-            where r.entry = l.entry and r.debit_kind = d.kind and r.credit_kind = c.kind
-        )
-    ) then
+    select bool_or(r.entry is null and l.entry <> 'correction'), bool_or(l.event_id is not null),
+        array_agg(d.id) filter (where d.floor_rial is not null)
+    into unlisted, by_event, losing
+    from new_lines l join ledger_account d on d.id = l.debit_id join ledger_account c on c.id = l.credit_id
+    left join entry_rule r on r.entry = l.entry and r.debit_kind = d.kind and r.credit_kind = c.kind;
+    if unlisted then
         raise exception 'a line that the table of entries does not list' using errcode = 'check_violation',
             constraint = 'ledger_line_listed';
     end if;
-    select array_agg(account_id order by account_id) into losing from (
-        select m.account_id from (
-            select debit_id as account_id, -amount_rial as rial from new_lines
-            union all select credit_id, amount_rial from new_lines
-        ) m join ledger_account a on a.id = m.account_id
-        where a.floor_rial is not null group by m.account_id having sum(m.rial) < 0
-    ) net;
     if losing is not null then
+        -- What is debited and credited at once may have gained.
+        select array_agg(account_id order by account_id) into losing from (
+            select m.account_id from (
+                select debit_id as account_id, -amount_rial as rial from new_lines
+                union all select credit_id, amount_rial from new_lines
+            ) m where m.account_id = any(losing) group by m.account_id having sum(m.rial) < 0
+        ) net;
         perform from ledger_account where id = any(losing) order by id for no key update;
     end if;
+    -- Payments have slots of their own: they never wait for a settlement run.
     insert into ledger_balance as b (account_id, slot, debit_rial, credit_rial)
-    select account_id, base + pg_backend_pid() % 16, sum(debit), sum(credit) from (
+    select account_id, case when by_event then 16 else 0 end + pg_backend_pid() % 16, sum(debit), sum(credit) from (
         select debit_id as account_id, amount_rial as debit, 0 as credit from new_lines
         union all select credit_id, 0, amount_rial from new_lines
     ) moved group by account_id order by account_id
