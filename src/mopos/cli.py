@@ -30,6 +30,7 @@ from mopos.base.embedded import EmbeddedServerError
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
+from mopos.cli_fee import fee
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
 from mopos.domain.operators import store as operators
 from mopos.domain.operators.changes import By
@@ -51,6 +52,7 @@ account = typer.Typer(help="Merchants' gateways: the number ID and the password 
 app.add_typer(account, name="account")
 operator = typer.Typer(help="Who works at the console: names, roles, one-time passwords.", no_args_is_help=True)
 app.add_typer(operator, name="operator")
+app.add_typer(fee, name="fee")
 
 
 class DatabaseMissing(Exception):
@@ -175,6 +177,7 @@ def bank_sim(
         seed=seed,
         book_path=book,
         give_back_s=settings.sandbox_give_back_s,
+        reverse_s=settings.sandbox_reverse_s,
         session_s=settings.sandbox_session_s,
         deadline_s=settings.bank_deadline_s,
     )
@@ -502,6 +505,12 @@ def _prepared(*, make: bool = True) -> Iterator[Settings]:
         else:
             refuse_when_behind(settings.database_url or "")
         yield settings
+
+
+def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """For the verbs of other modules: work on a database that runs and is at the present."""
+    with _prepared() as settings:
+        return _with_database(settings, work)
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:

@@ -28,17 +28,24 @@ async def send_to_bank(services: Services, purchase: Purchase, *, is_new: bool =
 
     An attempt that the bank has open is continued, so that a refresh or the back button never makes a second one. A
     new attempt is made only once the old one is known to have taken nothing. A purchase that this very request
-    registered (`is_new`) goes with its first attempt; others make a new one, as the first may be on its way."""
+    registered (`is_new`) goes with its first attempt; others make a new one, as the first may be on its way. Where the
+    buyer bears a fee that he has not seen, his page comes first: to call this is to say that he has agreed."""
     if not purchase.may_try_again(services.clock()):
         return None
     if purchase.state is State.AT_BANK:
         return _read_redirect(purchase.bank_redirect)
     if not is_new:
-        again = await _start_again(services, purchase)
+        again = await _go_on(services, purchase)
         if again is None:
             return None
         purchase = again
     return await _open(services, purchase)
+
+
+async def _go_on(services: Services, purchase: Purchase) -> Purchase | None:
+    if purchase.asks_for_fee:
+        return await store.agree_to_fee(services.db, purchase, services.clock())
+    return await _start_again(services, purchase)
 
 
 async def _start_again(services: Services, purchase: Purchase) -> Purchase | None:

@@ -12,10 +12,21 @@ from mopos.base.errors import PAYREP_ERRORS, PROBLEMS
 from mopos.domain.payments.model import RES_LENGTH_MAX
 from mopos.domain.payments.states import State
 from mopos.edges.i18n import Lang
-from mopos.edges.i18n.tables import account, applications, channels, console, integration, people, refunds, reports, web
+from mopos.edges.i18n.tables import (
+    account,
+    applications,
+    channels,
+    console,
+    fees,
+    integration,
+    people,
+    refunds,
+    reports,
+    web,
+)
 from mopos.edges.i18n.texts import TEXTS, err_dsc
 
-AREAS = (web, people, account, applications, channels, reports, integration, console, refunds)
+AREAS = (web, people, account, applications, channels, reports, integration, console, refunds, fees)
 
 FA, EN = TEXTS[Lang.FA], TEXTS[Lang.EN]
 # The names of the other language stand in that language.

@@ -30,6 +30,7 @@ class Event(StrEnum):
     """What moves a purchase; written to the journal in the past tense."""
 
     REGISTERED = "registered"
+    FEE_AGREED = "fee_agreed"
     SENT_TO_BANK = "sent_to_bank"
     RETURNED = "returned"
     STILL_OPEN = "still_open"
@@ -62,6 +63,8 @@ S, E = State, Event
 
 MOVES: tuple[Move, ...] = (
     Move(None, E.REGISTERED, S.REGISTERED, "merchant"),
+    # Where the buyer bears a fee: he has seen it, and what both come to, and pressed the button.
+    Move(S.REGISTERED, E.FEE_AGREED, S.REGISTERED, "buyer"),
     Move(S.REGISTERED, E.SENT_TO_BANK, S.AT_BANK, "system"),
     Move(S.REGISTERED, E.BANK_UNAVAILABLE, S.REGISTERED, "system"),
     Move(S.REGISTERED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),

@@ -43,6 +43,19 @@ class Whole(NamedTuple):
     """What all refunds that have not failed come to."""
     refunded_rial: int = 0
     """What of it has been given back for certain."""
+    fee_rial: int = 0
+    """The operator's fee, fixed when it was registered."""
+    fee_by_buyer: bool = False
+
+    @property
+    def charge_rial(self) -> int:
+        """What the buyer pays."""
+        return self.amount_rial + (self.fee_rial if self.fee_by_buyer else 0)
+
+    @property
+    def net_rial(self) -> int:
+        """What the merchant is owed for it, before refunds."""
+        return self.amount_rial - (0 if self.fee_by_buyer else self.fee_rial)
 
 
 class OneAttempt(NamedTuple):
@@ -93,7 +106,7 @@ async def whole(db: Database, purchase_id: int, account_id: int | None) -> Whole
         select p.id, p.gateway_id, g.name, g.account_id, c.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url,
             p.buyer_ip, p.state, p.version, p.attempt_id, p.attempt_count, p.next_check_at, p.check_count,
             p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at, j.data -> 'raw', p.refund_rial,
-            p.refunded_rial
+            p.refunded_rial, p.fee_rial, p.fee_by_buyer
         from purchase p join gateway g on g.id = p.gateway_id
         left join account c on c.id = g.account_id
         left join journal j on j.purchase_id = p.id and j.version = 1

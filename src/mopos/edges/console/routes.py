@@ -5,6 +5,7 @@ from __future__ import annotations
 from mopos.edges.console import (
     accounts,
     applications,
+    fees,
     jobs,
     log,
     operators,
@@ -28,6 +29,7 @@ ROUTES: list[Route] = [
     *purchases.ROUTES,
     *proposals.ROUTES,
     *terminals.ROUTES,
+    *fees.ROUTES,
     *jobs.ROUTES,
     *log.ROUTES,
     *operators.ROUTES,

@@ -26,6 +26,7 @@ from mopos.edges.i18n.tables import (
     applications,
     channels,
     console,
+    fees,
     integration,
     people,
     refunds,
@@ -460,6 +461,7 @@ _AREAS = (
     reports,
     integration,
     console,
+    fees,
     refunds,
     settlement_core,
 )

@@ -17,11 +17,13 @@ from mopos.domain.accounts import gateways
 from mopos.domain.accounts.gateways import Gateway
 from mopos.domain.accounts.model import Allow
 from mopos.domain.applications import store as applications
+from mopos.domain.settlement import fee_store
 from mopos.edges.panel import gateway_keys
 from mopos.edges.panel.applications import TONES
 from mopos.edges.panel.gateway_page import holder, own_gateway, root_of
-from mopos.edges.web import render
+from mopos.edges.web import fee_words, render
 from mopos.edges.web.ask import Ask, NotFound
+from mopos.edges.web.fee_words import Asked
 from mopos.edges.web.routes import Route
 
 STATE_TONES = {"open": "good", "suspended": "bad", "closed": "ended"}
@@ -126,9 +128,19 @@ async def _page(
         may_set=ask.may(Allow.SET_GATEWAY) and not own.closed_at,
         may_close=application is not None and ask.may(Allow.APPLY) and not own.closed_at,
         unicode_host=unicode_host,
+        fee=await _fee(ask, own) if ask.may(Allow.SEE_MONEY) else None,
         problems=render.problems_of(refused, ask.t) if refused else {},
         values=values or {},
     )
+
+
+async def _fee(ask: Ask, own: Gateway) -> dict[str, object]:
+    """What the gateway's purchases cost now, what is announced, and the answer to `?amount=`."""
+    found = await fee_store.assigned(ask.services.db, own.id)
+    present, following = fee_words.now_and_next(found, ask.now, ask.lang)
+    text, amount, wrong = fee_words.asked_amount(ask)
+    answer = await fee_store.fee_of(ask.services.db, own.id, amount, ask.now) if amount is not None else None
+    return {"present": present, "following": following, "asked": Asked(text, answer, wrong)}
 
 
 async def _closing_page(ask: Ask, own: Gateway, refused: Refused | None = None) -> Response[Any]:

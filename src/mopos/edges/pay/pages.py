@@ -346,7 +346,7 @@ def _words(view: PurchaseView, lang: Lang) -> tuple[str, str]:
 def _amount(view: PurchaseView, lang: Lang) -> dict[str, Any]:
     """What the buyer pays, large; where a fee is in it, of what it is made."""
     t = TEXTS[lang]
-    parts = (("fee.of_purchase", view.amount), ("fee.of_payment", view.fee), ("fee.total", view.total))
+    parts = (("fee.of_purchase", view.amount), ("fee.of_payment", view.fee))
     return {
         "amount": grouped(view.total, lang),
         "toman": toman(view.total, lang),

@@ -38,6 +38,7 @@ _CONSOLE: tuple[tuple[str, str, Duty], ...] = (
     ("menu.search", "/console/purchases", Duty.LOOK),
     ("menu.queues", "/console/queues", Duty.LOOK),
     ("menu.proposals", "/console/proposals", Duty.LOOK),
+    ("menu.fees", "/console/fees", Duty.LOOK),
     ("menu.terminals", "/console/terminals", Duty.LOOK),
     ("menu.jobs", "/console/jobs", Duty.LOOK),
     ("menu.log", "/console/log", Duty.LOOK),
