@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mopos.base.text import persian_digits
+
 NOTICES: dict[str, str] = {
     # Without the account's name: anybody can open an account, name it as he likes, and invite whom he likes.
     "invitation": "موپوز: به یک حساب پذیرنده دعوت شده‌اید. برای دیدن و پاسخ، با همین شماره وارد موپوز شوید.",
@@ -11,6 +13,10 @@ NOTICES: dict[str, str] = {
     "member_left": "موپوز: {mobile} از حساب «{account}» بیرون رفت.",
     "account_handed_over": "موپوز: مالکیت حساب «{account}» به {mobile} سپرده شد. "
     "اگر کار شما نبود، با پشتیبانی تماس بگیرید.",
+    "split_changed": "موپوز: تسهیم یکی از درگاه‌های حساب «{account}» تغییر کرد. "
+    "اگر کار شما نبود، بی‌درنگ با پشتیبانی تماس بگیرید.",
+    "payout_settled": "موپوز: {rial} ریال به حساب بانکی «{account}» واریز شد.",
+    "payout_returned": "موپوز: واریز {rial} ریال به حساب بانکی «{account}» برگشت خورد. شبا را در پنل بررسی کنید.",
     "iban_changed": "موپوز: شبای حساب «{account}» تغییر کرد. اگر کار شما نبود، بی‌درنگ با پشتیبانی تماس بگیرید.",
 }
 
@@ -18,7 +24,11 @@ NOTICES: dict[str, str] = {
 _NAME_LENGTH_MAX = 30
 
 
-def notice(template: str, *, account: str, mobile: str = "") -> str:
+def notice(template: str, *, account: str, mobile: str = "", rial: int = 0) -> str:
     """The text of a message."""
     name = account if len(account) <= _NAME_LENGTH_MAX else account[: _NAME_LENGTH_MAX - 1] + "…"
-    return NOTICES[template].format(account=name or "بی‌نام", mobile=mobile)
+    return NOTICES[template].format(account=name or "بی‌نام", mobile=mobile, rial=_grouped(rial))
+
+
+def _grouped(rial: int) -> str:
+    return persian_digits(f"{rial:,}".replace(",", "٬"))

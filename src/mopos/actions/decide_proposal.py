@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mopos.actions import decide_application, help_people, manage_operators
+from mopos.actions import decide_application, decide_batch, help_people, hold_money, manage_operators
 from mopos.actions.correct_by_hand import correct
 from mopos.actions.manage_operators import Handed
 from mopos.actions.services import Services
@@ -43,6 +43,10 @@ async def approve(services: Services, approver: Operator, proposal: Proposal, *,
             await _revoke_rmz(services, approver, proposal, note)
         case Act.RESET_PERSON:
             await help_people.reset(services, approver, proposal, note)
+        case Act.APPROVE_BATCH:
+            await decide_batch.approve_batch(services, approver, proposal, note)
+        case Act.SET_DEBT:
+            await hold_money.set_debt(services, approver, proposal, note)
         case _:
             return Done(await _about_operator(services, approver, proposal, note))
     return Done()

@@ -10,6 +10,7 @@ from mopos.actions.derive_reports import derive_reports
 from mopos.actions.export_purchases import export_purchases, forget_old_exports
 from mopos.actions.forget_old_console_rows import forget_old_console_rows
 from mopos.actions.forget_old_sign_ins import forget_old_sign_ins
+from mopos.actions.run_settlement import run_due_settlement
 from mopos.actions.send_messages import send_due_messages
 from mopos.actions.services import Services
 from mopos.actions.warn_of_unasked import warn_of_unasked
@@ -40,6 +41,7 @@ TASKS: tuple[Periodic, ...] = (
     Periodic("forget_old_calls", "*/5 * * * *", _forget_old_calls),
     Periodic("send_messages", "* * * * * */2", send_due_messages),
     Periodic("warn_of_unasked", "7 * * * *", warn_of_unasked),
+    Periodic("run_due_settlement", "* * * * *", run_due_settlement),
     Periodic("audit_newest", "41 * * * *", audit_newest),
     Periodic("forget_old_console_rows", "53 * * * *", forget_old_console_rows),
     Periodic("forget_old_sign_ins", "23 * * * *", forget_old_sign_ins),

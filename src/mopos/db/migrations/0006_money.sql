@@ -1041,7 +1041,7 @@ begin
     if purchase_ is not null then
         select * into p from purchase where id = purchase_ and gateway_id = gateway_ for update;
         if not found or p.state <> 'PAID' or amount <>
-            p.amount_rial - p.refund_rial - case when p.fee_by_buyer then 0 else p.fee_rial end then
+            p.amount_rial - p.refund_rial - (not p.fee_by_buyer)::int * p.fee_rial then
             raise exception 'purchase % does not bring % Rial', purchase_, amount
                 using errcode = 'check_violation', constraint = 'hold_not_paid';
         end if;

@@ -30,6 +30,10 @@ class Event(StrEnum):
     """Payments that the shop has not asked about."""
     AMOUNT = "amount"
     """The same `Res` came with another amount, or an unsigned form above its limit."""
+    PAYOUT_SETTLED = "payout_settled"
+    """A deposit has reached the merchant's bank account."""
+    PAYOUT_RETURNED = "payout_returned"
+    """A deposit came back from the bank."""
 
 
 # Who is told where the account has chosen nothing: who can do something about it.
@@ -40,6 +44,8 @@ DEFAULTS: Mapping[Event, frozenset[Role]] = {
     Event.BANK_ACCOUNT: frozenset({Role.OWNER}),
     Event.UNACKNOWLEDGED: frozenset({Role.DEVELOPER}),
     Event.AMOUNT: frozenset({Role.OWNER, Role.DEVELOPER}),
+    Event.PAYOUT_SETTLED: frozenset({Role.OWNER, Role.ACCOUNTANT}),
+    Event.PAYOUT_RETURNED: frozenset({Role.OWNER, Role.ACCOUNTANT}),
 }
 # What an attacker who got in as an admin would silence first: the owner always hears of it.
 ALWAYS: Mapping[Event, frozenset[Role]] = {

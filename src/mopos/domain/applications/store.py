@@ -134,6 +134,11 @@ _APPROVED = """
             decided_at = %(now)s, gateway_id = g.id
         from locked, g where application.id = locked.id
         returning application.id, application.account_id, gateway_id, version, title
+    ),
+    -- The operator has looked at who the merchant is and where his money goes: only there it is paid.
+    payee as (
+        update account set payee = jsonb_build_object('iban', iban, 'name', name, 'national_id', national_id)
+        from moved where account.id = moved.account_id and account.iban <> ''
     )
 """
 _GATEWAY_TOO = """,

@@ -1,6 +1,12 @@
 """Sentences about what settlement refuses: rules, calendar, batches, splits, holds, payees, results. Persian, English."""
 
 TABLE: dict[str, tuple[str, str]] = {
+    # What members are told of, and what stands in an account's activity log.
+    "notify.event.payout_settled": ("واریز به حساب بانکی", "A deposit reached the bank account"),
+    "notify.event.payout_returned": ("برگشت واریز از بانک", "A deposit came back from the bank"),
+    "act.split_changed": ("تسهیم درگاه تغییر کرد", "The gateway's split was changed"),
+    "act.payouts_stopped": ("واریزهای درگاه متوقف شد", "The gateway's payouts were stopped"),
+    "act.payouts_resumed": ("واریزهای درگاه از سر گرفته شد", "The gateway's payouts were resumed"),
     "problem.rule_unknown": ("چنین قاعده‌ای نیست.", "There is no such rule."),
     "problem.rule_value_wrong": (
         "این مقدار برای این قاعده پذیرفته نیست. نمونهٔ کنار آن را ببینید.",
