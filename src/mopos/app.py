@@ -74,6 +74,7 @@ def build_services(
             deadline_s=settings.bank_deadline_s,
             session=timedelta(seconds=settings.sandbox_session_s),
             verify_deadline=timedelta(seconds=settings.sandbox_give_back_s),
+            reverse_within=timedelta(seconds=settings.sandbox_reverse_s),
         ),
         on_call,
     )

@@ -195,6 +195,33 @@ def services_sim(
     simulators.run(host, port)
 
 
+@app.command("central-bank-sim")
+def central_bank_sim(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8004,
+    seed: Annotated[int, typer.Option(help="The same seed lets the same orders come back on the same days.")] = 0,
+    return_ppm: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="How many of a million ordinary orders come back days later.")
+    ] = 0,
+    book: Annotated[Path | None, typer.Option(help="File in which it keeps orders and deposits.")] = None,
+) -> None:
+    """Run a simulator of the central bank: it takes payout files and orders, carries them in the cycles of bank days,
+    gives results and statements, and shows on a page what it did."""
+    from mopos.outside import central_bank_sim as simulator  # noqa: PLC0415  # needed by this verb only
+
+    settings = _settings()
+    simulator.run(
+        host,
+        port,
+        seed=seed,
+        return_ppm=return_ppm,
+        book_path=book,
+        key=Secret(settings.payout_key.get_secret_value() or simulator.DEFAULT_KEY),
+        secret=Secret(settings.payout_secret.get_secret_value() or simulator.DEFAULT_SECRET),
+        deadline_s=settings.bank_deadline_s,
+    )
+
+
 @app.command("demo-shop", hidden=True)
 def demo_shop(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",

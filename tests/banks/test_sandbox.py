@@ -86,6 +86,10 @@ TAKING = {
     "never_returns": ["inquire waits", "verify yes"],
     "returns_twice": ["verify yes", "verify yes"],
     "forged_return": ["verify yes"],
+    "reverse_silent": ["verify yes"],
+    "reverse_refused": ["verify yes"],
+    "refund_silent": ["verify yes"],
+    "refund_refused": ["verify yes"],
 }
 
 
@@ -165,6 +169,7 @@ async def test_what_is_not_verified_in_time_is_given_back(
         "verified": AMOUNT,
         "given_back": AMOUNT,
         "refused": 0,
+        "refunded": 0,
     }
 
 

@@ -1,4 +1,4 @@
-"""What every bank can be asked, and how it may answer: the five verbs and their typed answers.
+"""What every bank can be asked, and how it may answer: the verbs and their typed answers.
 
 A bank is one file beside this one, its simulator beside it. It parses its own bytes into these types and hides its own
 secrets; nothing behind this port knows a bank's field names. Amounts are `Rial`.
@@ -99,6 +99,14 @@ class Declined:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenBack:
+    """An explicit yes to `refund`: this very refund was done."""
+
+    bank_ref: str = ""
+    """The bank's reference of the refund."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """The bank knows the order, and the buyer may still pay it. Nothing was taken so far."""
 
@@ -158,10 +166,14 @@ class Facts:
     """How long a buyer may stay on the bank's page."""
     verify_deadline: timedelta
     """After this the bank gives back an unverified payment by itself, so asking on is of no use."""
+    reverse_within: timedelta = timedelta(0)
+    """So long after a payment the bank reverses it, if it is not settled; nought: never."""
+    can_refund: bool = False
+    """Whether the bank gives money back to the card later, whole or in part (`refund`)."""
 
 
 class Bank(Protocol):
-    """The five verbs. None of them raises for anything that a bank or a network does: that is `Silent`."""
+    """The verbs. None of them raises for anything that a bank or a network does: that is `Silent`."""
 
     @property
     def facts(self) -> Facts: ...
@@ -180,7 +192,13 @@ class Bank(Protocol):
         """Ask what became of an attempt, changing nothing."""
 
     async def reverse(self, attempt: Attempt) -> Declined | Silent:
-        """Give the whole amount back before settlement. `Declined(GIVEN_BACK)` says that it was done."""
+        """Give the whole amount back before settlement. `Declined(GIVEN_BACK)` says that it was done, now or before;
+        any other `Declined` that it was not and will not be. Asking twice is safe."""
+
+    async def refund(self, attempt: Attempt, refund_number: str, amount: Rial) -> GivenBack | Declined | Silent:
+        """Give a part of the amount back, or all of it. `refund_number` is ours, digits only, never used twice at a
+        bank: asking again with the same one is safe, and is how to learn what became of it. `Declined`: it was not
+        done and will not be."""
 
     async def report(self, day: date, after: str = "") -> ReportPage | Silent:
         """What the bank took and gave back on a day of Tehran, by its own books, a page at a time. `after`: where the

@@ -1,6 +1,6 @@
 """The sandbox bank: our side of it. Its other side is `sandbox_sim.py`, and the two share nothing but the wire.
 
-It is a token bank in the manner of Iranian PSPs: five verbs, four JSON calls, one form. Every request names our
+It is a token bank in the manner of Iranian PSPs: six verbs, five JSON calls, one form. Every request names our
 terminal and is signed: HMAC-SHA256 under the terminal's key over the path, a line feed, and the canonical body (keys
 sorted, no white space, UTF-8), in hex in `X-Signature`. Amounts are Rial. Answers come as HTTP 200 with a `code`.
 """
@@ -23,6 +23,7 @@ from mopos.banks.port import (
     Decline,
     Declined,
     Facts,
+    GivenBack,
     Opened,
     Order,
     Pending,
@@ -52,6 +53,7 @@ class SandboxSettings:
     """The longest that one call may take, all of it; then it is silence."""
     session: timedelta = timedelta(minutes=15)
     verify_deadline: timedelta = timedelta(minutes=30)
+    reverse_within: timedelta = timedelta(hours=3)
 
 
 # The page shows this much of a description; a longer one would be refused.
@@ -83,6 +85,13 @@ NO: dict[int, Decline] = {
     91: Decline.ISSUER_DOWN,
 }
 
+# The explicit noes to `reverse` and `refund`: this was not done, and the payment stands as it was.
+NOT_GIVEN_BACK: dict[int, str] = {
+    -7: "too_late",  # the window of reversals is over
+    -8: "exceeds",  # of a refund: more than is left; of a reversal: there are refunds
+    -10: "refused",
+}
+
 # --- what it says -----------------------------------------------------------------------------------------------------
 
 # The bank's codes are of three digits at most; a longer number is no code, and must not fill a journal.
@@ -92,7 +101,7 @@ REPORT_PAGE_MAX = 1_000
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """The answer of all four calls: which order it is about, and what became of it."""
+    """The answer of all calls but the report: which order it is about, and what became of it."""
 
     code: Annotated[int, msgspec.Meta(ge=-CODE_MAX, le=CODE_MAX)]
     terminal: str
@@ -102,6 +111,7 @@ class _Answer(msgspec.Struct, frozen=True):
     ref: str | None = None
     trace: str | None = None
     pan: str | None = None
+    refund: str | None = None
 
 
 class _ReportLine(msgspec.Struct, frozen=True):
@@ -136,7 +146,7 @@ GARBAGE = Silent("garbage")
 
 
 class Sandbox:
-    """The five verbs of `banks/port.py` at the sandbox bank."""
+    """The verbs of `banks/port.py` at the sandbox bank."""
 
     def __init__(self, settings: SandboxSettings, on_call: Callable[[Transcript], None] | None = None) -> None:
         self._settings = settings
@@ -149,6 +159,8 @@ class Sandbox:
             title_en="Sandbox bank",
             session=settings.session,
             verify_deadline=settings.verify_deadline,
+            reverse_within=settings.reverse_within,
+            can_refund=True,
         )
 
     @property
@@ -213,7 +225,32 @@ class Sandbox:
             return answer
         if answer.code == DONE:
             return Declined(Decline.GIVEN_BACK, code="0")
+        if answer.code in NOT_GIVEN_BACK:
+            return Declined(Decline.OTHER, code=str(answer.code))
         return _refused(answer.code, attempt)
+
+    async def refund(self, attempt: Attempt, refund_number: str, amount: Rial) -> GivenBack | Declined | Silent:
+        answer = await self._ask(
+            "/api/refund",
+            attempt.number,
+            {
+                "amount": int(amount),
+                "order": attempt.number,
+                "refund": refund_number,
+                "terminal": self._settings.terminal,
+                "token": attempt.token,
+            },
+        )
+        if isinstance(answer, Silent):
+            return answer
+        if answer.refund != refund_number or (attempt.token is not None and answer.token not in (None, attempt.token)):
+            return GARBAGE
+        if answer.code == DONE:
+            whole = answer.amount == int(amount) and answer.ref is not None and _REF.fullmatch(answer.ref)
+            return GivenBack(answer.ref) if whole and answer.ref else GARBAGE
+        if answer.code in NOT_GIVEN_BACK or NO.get(answer.code) is Decline.GIVEN_BACK:
+            return Declined(Decline.OTHER, code=str(answer.code))
+        return Silent(f"code_{answer.code}")
 
     async def report(self, day: date, after: str = "") -> ReportPage | Silent:
         path, query = "/api/report", {"after": after, "day": day.isoformat(), "terminal": self._settings.terminal}
@@ -289,6 +326,7 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "ref": _REF,
     "trace": _TRACE,
     "pan": _MASKED_PAN,
+    "refund": re.compile(r"[0-9]{1,20}"),
 }
 _PAN_LENGTHS = range(13, 20)
 

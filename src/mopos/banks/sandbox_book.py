@@ -42,6 +42,11 @@ class Code(IntEnum):
     SESSION_EXPIRED = -4
     REVERSED = -5
     GIVEN_BACK = -6
+    TOO_LATE_TO_REVERSE = -7
+    REFUND_EXCEEDS = -8
+    REFUND_DIFFERS = -9
+    """The same refund number with another amount."""
+    REFUND_REFUSED = -10
     AMOUNT_INVALID = 13
     CANCELLED = 17
     FORMAT_ERROR = 30
@@ -89,6 +94,9 @@ class Order:
     otp: str = ""
     otp_until: datetime | None = None
     wrong_passwords: int = 0
+    verified_at: datetime | None = None
+    refunds: dict[str, Entry] = field(default_factory=dict)
+    """What was given back later, by the gateway's refund number."""
     faults: dict[str, Iterator[Fault]] = field(default_factory=dict)
 
 
@@ -101,12 +109,14 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     order: str
     terminal: str
     rial: int = 0
-    """What moved: taken or given back; else 0."""
+    """What moved: taken, given back or refunded; else 0."""
     ref: str = ""
     trace: str = ""
     pan: str = ""
     code: int = 0
     card: str = ""
+    refund: str = ""
+    """The gateway's refund number; `ref` is the refund's own then."""
 
 
 class _Opening(msgspec.Struct, frozen=True):
@@ -147,14 +157,18 @@ class Book:
         give_back: timedelta,
         session: timedelta,
         otp_life: timedelta,
+        reverse_within: timedelta = timedelta(hours=3),
         path: Path | None = None,
     ) -> None:
         self.clock = clock
         self.give_back = give_back
+        self.reverse_within = reverse_within
         self.session = session
         self.otp_life = otp_life
         self.entries: list[Entry] = []
-        self.totals: dict[str, Sum] = {what: Sum() for what in ("opened", "taken", "verified", "given_back", "refused")}
+        self.totals: dict[str, Sum] = {
+            what: Sum() for what in ("opened", "taken", "verified", "given_back", "refused", "refunded")
+        }
         self._random: random.Random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311
         self._orders: dict[tuple[str, str], Order] = {}
         self._by_token: dict[str, Order] = {}
@@ -201,7 +215,7 @@ class Book:
         """The gateway confirms: from now on the money is the merchant's."""
         if order.stage is Stage.TAKEN:
             self._write("verified", order, rial=order.taken)
-            order.stage = Stage.VERIFIED
+            order.stage, order.verified_at = Stage.VERIFIED, self.clock()
             return Code.DONE
         return Code.ALREADY_VERIFIED if order.stage is Stage.VERIFIED else _standing(order)
 
@@ -210,19 +224,45 @@ class Book:
         return Code.DONE if order.stage is Stage.VERIFIED else _standing(order)
 
     def reverse(self, order: Order) -> int:
-        """Give all of it back, verified or not."""
+        """Give all of it back, verified or not; what is verified only for a while, and never beside refunds."""
         if order.stage not in (Stage.TAKEN, Stage.VERIFIED):
             return _standing(order)
+        if order.refunds:
+            return Code.REFUND_EXCEEDS
+        if order.verified_at is not None and self.clock() >= order.verified_at + self.reverse_within:
+            return Code.TOO_LATE_TO_REVERSE
         self._write("given_back", order, rial=order.taken, code=Code.REVERSED)
         order.stage = Stage.REVERSED
         return Code.DONE
+
+    def refund(self, order: Order, number: str, amount: int) -> Entry | int:
+        """Give a part back, or the rest. The same number again is the same refund, and gets the same answer."""
+        known = order.refunds.get(number)
+        if known is not None:
+            return known if known.rial == amount else Code.REFUND_DIFFERS
+        if order.stage is not Stage.VERIFIED or order.taken is None:
+            return _standing(order)
+        if not 0 < amount <= int(order.taken) - sum(entry.rial for entry in order.refunds.values()):
+            return Code.REFUND_EXCEEDS
+        done = self._write("refunded", order, rial=Rial(amount), ref=self.new_ref(), refund=number)
+        self._refund_done(order, done)
+        return done
+
+    def _refund_done(self, order: Order, done: Entry) -> None:
+        order.refunds[done.refund] = done
+        self._refs.add(done.ref)
 
     def next_fault(self, order: Order, call: str) -> Fault | None:
         """What is to go wrong with this answer about an order that was paid with a troublesome card."""
         if order.card is None:
             return None
         if call not in order.faults:
-            planned = {"verify": order.card.on_verify, "inquire": order.card.on_inquire}
+            planned = {
+                "verify": order.card.on_verify,
+                "inquire": order.card.on_inquire,
+                "reverse": order.card.on_reverse,
+                "refund": order.card.on_refund,
+            }
             order.faults[call] = iter(planned.get(call, ()))
         return next(order.faults[call], None)
 
@@ -314,8 +354,16 @@ class Book:
         return self._lines_on.get((terminal, day), [])
 
     def _write(
-        self, what: str, order: Order, *, rial: Rial | None = None, code: int = 0, opening: _Opening | None = None
-    ) -> None:
+        self,
+        what: str,
+        order: Order,
+        *,
+        rial: Rial | None = None,
+        code: int = 0,
+        opening: _Opening | None = None,
+        ref: str = "",
+        refund: str = "",
+    ) -> Entry:
         entry = Entry(
             seq=len(self.entries) + 1,
             at=self.clock(),
@@ -323,16 +371,18 @@ class Book:
             order=order.number,
             terminal=order.terminal,
             rial=int(rial or 0),
-            ref=order.ref,
+            ref=ref or order.ref,
             trace=order.trace,
             pan=order.pan,
             code=code,
             card=order.card.slug if order.card else "",
+            refund=refund,
         )
         # First on paper, then in mind: what cannot be written did not happen.
         if self._file is not None:
             os.write(self._file, msgspec.json.encode(_Line(entry, opening)) + b"\n")
         self._count(entry, order)
+        return entry
 
     def _count(self, entry: Entry, order: Order) -> None:
         self.entries.append(entry)
@@ -381,7 +431,9 @@ class Book:
                 self._refs.add(entry.ref)
                 self._unverified.append(order)
             case "verified":
-                order.stage = Stage.VERIFIED
+                order.stage, order.verified_at = Stage.VERIFIED, entry.at
+            case "refunded":
+                self._refund_done(order, entry)
             case "given_back":
                 order.stage = Stage.REVERSED if entry.code == Code.REVERSED else Stage.GIVEN_BACK
             case "refused":

@@ -30,6 +30,10 @@ class Fault(StrEnum):
     """The bank does what it was asked, and answers with bytes that are no answer."""
     ERROR = "error"
     """HTTP 500, and nothing was done."""
+    SILENT = "silent"
+    """Nothing is done, and no answer comes before the gateway has given up."""
+    REFUSED = "refused"
+    """The bank says no, and nothing was done."""
 
 
 class Ending(StrEnum):
@@ -57,6 +61,8 @@ class SandboxCard(NamedTuple):
     on_verify: tuple[Fault, ...] = ()
     """What happens to the first, second... answer to `verify` about an order paid with it; afterwards all is well."""
     on_inquire: tuple[Fault, ...] = ()
+    on_reverse: tuple[Fault, ...] = ()
+    on_refund: tuple[Fault, ...] = ()
     ending: Ending = Ending.RETURNS
     takes_one_in: int = 1
     """It takes this part of the amount only."""
@@ -138,6 +144,34 @@ CARDS: tuple[SandboxCard, ...] = (
         "paid, after two forged returns",
         ending=Ending.FORGED_FIRST,
     ),
+    SandboxCard(
+        "reverse_silent",
+        "6037990000000030",
+        "پرداخت می‌شود؛ برگشت آن یک بار انجام‌نشده و یک بار انجام‌شده بی‌پاسخ می‌ماند",
+        "paid; its reversal stays unanswered twice, not done at first, then done",
+        on_reverse=(Fault.SILENT, Fault.LATE),
+    ),
+    SandboxCard(
+        "reverse_refused",
+        "6104330000000037",
+        "پرداخت می‌شود؛ بانک برگشت آن را نمی‌پذیرد",
+        "paid; the bank refuses to reverse it",
+        on_reverse=(Fault.REFUSED,),
+    ),
+    SandboxCard(
+        "refund_silent",
+        "6219860000000035",
+        "پرداخت می‌شود؛ بازپرداخت آن یک بار انجام‌نشده و یک بار انجام‌شده بی‌پاسخ می‌ماند",
+        "paid; its refund stays unanswered twice, not done at first, then done",
+        on_refund=(Fault.SILENT, Fault.LATE),
+    ),
+    SandboxCard(
+        "refund_refused",
+        "6221060000000038",
+        "پرداخت می‌شود؛ بانک نخستین بازپرداخت آن را نمی‌پذیرد",
+        "paid; the bank refuses its first refund",
+        on_refund=(Fault.REFUSED,),
+    ),
 )
 
 BY_NUMBER: dict[str, SandboxCard] = {card.number: card for card in CARDS}
@@ -166,6 +200,8 @@ def _at_the_bank(card: SandboxCard) -> str:
         return f"refused, code {card.code}"
     parts = [f"verify: {_faults(card.on_verify)}"] if card.on_verify else []
     parts += [f"inquiry: {_faults(card.on_inquire)}"] if card.on_inquire else []
+    parts += [f"reversal: {_faults(card.on_reverse)}"] if card.on_reverse else []
+    parts += [f"refund: {_faults(card.on_refund)}"] if card.on_refund else []
     parts += [f"takes 1/{card.takes_one_in}"] if card.takes_one_in != 1 else []
     parts += [card.ending.replace("_", " ")] if card.ending is not Ending.RETURNS else []
     return "; ".join(parts) or "takes the money"
@@ -193,10 +229,11 @@ The sandbox bank takes these cards and no others, and no real money. Never type 
 
 *slow*: the right answer after two thirds of the gateway's deadline. *late*: the bank does what it was asked, and
 answers only after the gateway has given up. *garbage*: it does what it was asked, and its answer cannot be read.
-*error*: an HTTP 500, and nothing was done. *stays*: the buyer's browser is not sent back. *returns twice*: the bank
-posts the return from its own machine, then the browser brings it again. *forged first*: before any money is taken, the
-bank itself posts two forged returns (OK with a made-up reference; Failed), as somebody would who has learned the return
-address.
+*error*: an HTTP 500, and nothing was done. *silent*: nothing is done, and no answer comes before the gateway has given
+up. *refused*: the bank says no, and nothing was done. *stays*: the buyer's browser is not sent back. *returns twice*:
+the bank posts the return from its own machine, then the browser brings it again. *forged first*: before any money is
+taken, the bank itself posts two forged returns (OK with a made-up reference; Failed), as somebody would who has learned
+the return address.
 
 Money that is taken and not verified in time is given back by the sandbox bank by itself, as real banks do.
 """

@@ -73,7 +73,17 @@ class _OrderRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str | None = None
 
 
-Asked = TypeVar("Asked", _TokenRequest, _OrderRequest)
+class _RefundRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    terminal: str
+    order: str
+    amount: int
+    """What to give back."""
+    refund: str
+    """The gateway's own number of the refund."""
+    token: str | None = None
+
+
+Asked = TypeVar("Asked", _TokenRequest, _OrderRequest, _RefundRequest)
 
 
 class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -85,10 +95,12 @@ class _Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     ref: str | None = None
     trace: str | None = None
     pan: str | None = None
+    refund: str | None = None
 
 
 _read_token_request = msgspec.json.Decoder(_TokenRequest).decode
 _read_order_request = msgspec.json.Decoder(_OrderRequest).decode
+_read_refund_request = msgspec.json.Decoder(_RefundRequest).decode
 
 
 @post("/api/token", status_code=200)
@@ -131,6 +143,53 @@ async def reverse(request: AnyRequest) -> Response[bytes]:
     return await _about_an_order(request, "reverse", lambda bank, order: bank.book.reverse(order))
 
 
+@post("/api/refund", status_code=200)
+async def refund(request: AnyRequest) -> Response[bytes]:
+    """The gateway gives a part of the money back, or all of it, whenever it likes. Idempotent by its refund number."""
+    bank = running(request)
+    asked = await _signed(request, bank, _read_refund_request)
+    if isinstance(asked, Response):
+        return asked
+    if not _ORDER_NUMBER.fullmatch(asked.refund):
+        return _say(_Answer(Code.FORMAT_ERROR, asked.terminal, asked.order, refund=asked.refund[:20]))
+    order = bank.book.find(asked.terminal, asked.order)
+    if order is None:
+        return _say(_Answer(Code.NO_SUCH_ORDER, asked.terminal, asked.order, refund=asked.refund))
+    if asked.token is not None and asked.token != order.token:
+        return _say(_Answer(Code.WRONG_TOKEN, asked.terminal, asked.order, refund=asked.refund))
+    fault = bank.book.next_fault(order, "refund")
+    if spoiled := await _instead(bank, fault):
+        return spoiled
+    answer = _Answer(Code.REFUND_REFUSED, order.terminal, order.number, token=order.token, refund=asked.refund)
+    if fault is not Fault.REFUSED:
+        answer = _refunded(bank.book.refund(order, asked.refund, asked.amount), order, asked.refund)
+    return await _spoil(bank, fault, _say(answer))
+
+
+def _refunded(done: Entry | int, order: Order, number: str) -> _Answer:
+    if isinstance(done, int):
+        return _Answer(done, order.terminal, order.number, token=order.token, refund=number)
+    return _Answer(
+        Code.DONE,
+        order.terminal,
+        order.number,
+        token=order.token,
+        amount=done.rial,
+        ref=done.ref,
+        trace=order.trace,
+        refund=number,
+    )
+
+
+async def _instead(bank: Running, fault: Fault | None) -> Response[bytes] | None:
+    """What comes instead of doing what was asked."""
+    if fault is Fault.SILENT:
+        await asyncio.sleep(bank.late_s)
+    if fault in (Fault.SILENT, Fault.ERROR):
+        return Response(b"Internal Server Error", status_code=500, media_type="text/plain")
+    return None
+
+
 async def _about_an_order(request: AnyRequest, call: str, act: Callable[[Running, Order], int]) -> Response[bytes]:
     bank = running(request)
     asked = await _signed(request, bank, _read_order_request)
@@ -144,10 +203,10 @@ async def _about_an_order(request: AnyRequest, call: str, act: Callable[[Running
     if asked.amount != order.amount:
         return _say(_Answer(Code.AMOUNT_DIFFERS, asked.terminal, asked.order, token=order.token))
     fault = bank.book.next_fault(order, call)
-    if fault is Fault.ERROR:
-        return Response(b"Internal Server Error", status_code=500, media_type="text/plain")
-    answer = _say(_answer(act(bank, order), order))
-    return await _spoil(bank, fault, answer)
+    if spoiled := await _instead(bank, fault):
+        return spoiled
+    code = Code.TOO_LATE_TO_REVERSE if fault is Fault.REFUSED else act(bank, order)
+    return await _spoil(bank, fault, _say(_answer(code, order)))
 
 
 async def _spoil(bank: Running, fault: Fault | None, answer: Response[bytes]) -> Response[bytes]:
@@ -254,6 +313,7 @@ def create_app(
     seed: int | None = None,
     book_path: Path | str | None = None,
     give_back_s: float = 1800.0,
+    reverse_s: float = 10_800.0,
     session_s: float = 900.0,
     otp_s: float = 120.0,
     deadline_s: float = 10.0,
@@ -268,6 +328,7 @@ def create_app(
         give_back=timedelta(seconds=give_back_s),
         session=timedelta(seconds=session_s),
         otp_life=timedelta(seconds=otp_s),
+        reverse_within=timedelta(seconds=reverse_s),
         path=Path(book_path) if book_path is not None else None,
     )
 
@@ -295,6 +356,7 @@ def create_app(
             verify,
             inquire,
             reverse,
+            refund,
             show_page,
             show_no_payment,
             request_password,

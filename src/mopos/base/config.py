@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     sandbox_give_back_s: float = Field(
         1800.0, gt=0, description="When the sandbox bank gives an unverified payment back; both sides read it."
     )
+    sandbox_reverse_s: float = Field(
+        10800.0, ge=0, description="How long after a payment the sandbox bank reverses it; both sides read it."
+    )
     rmz_grace_s: float = Field(
         86400.0, ge=0, description="How long the old `Rmz` still works after a rotation, so that a shop can be changed."
     )
