@@ -174,20 +174,23 @@ async def open_of_day(db: Database, terminal_id: int, day: date) -> dict[tuple[s
 
 
 class Closing(NamedTuple):
-    """An operator's act on an exception: its entry, where money moves, and its reason."""
+    """An operator's act on an exception: its entries, where money moves, and its reason."""
 
     act: str
     reason: str
-    booking: Mapping[str, Any] | None
+    bookings: Sequence[Mapping[str, Any]]
+    """Two at most, as parameters of `book`."""
     effective_at: datetime
+    deposit: Mapping[str, Any] | None
+    """Of a PSP's day that the exception's statement line pays after all: `day`, `net`, `commission`."""
     data: Mapping[str, Any]
 
 
 async def close(db: Database, found: Found, closing: Closing, *, operator_id: int, now: datetime) -> bool:
     """Close an exception by an act. Its statement line leaves suspense with it. False: it is no longer open, or has
-    changed. Raises what the books refuse (`ledger_floor`)."""
-    booked = "book(event.id, %(entry)s, %(now)s, %(effective)s, %(debit_kinds)s::text[], %(debit_owners)s::bigint[], "
-    booked += "%(credit_kinds)s::text[], %(credit_owners)s::bigint[], %(amounts)s::bigint[])"
+    changed. Raises what the books refuse (`ledger_floor`), and `UniqueViolation` for a day that is paid already."""
+    calls = [book_call("event.id", prefix) for prefix, _ in zip(("a_", "b_"), closing.bookings, strict=False)]
+    deposit = closing.deposit or {"day": None, "net": None, "commission": None}
     row = await db.one(
         f"""
         with ended as (
@@ -196,7 +199,7 @@ async def close(db: Database, found: Found, closing: Closing, *, operator_id: in
             where id = %(id)s and version = %(version)s and state = 'OPEN'
                 and (%(line_state)s::text is null or exists (
                     select from statement_line l where l.id = x.statement_line_id and l.state = %(line_state)s))
-            returning id, version, statement_line_id
+            returning id, version, statement_line_id, terminal_id
         ),
         event as (
             insert into money_event
@@ -209,11 +212,17 @@ async def close(db: Database, found: Found, closing: Closing, *, operator_id: in
             update statement_line l set state = 'CLOSED', matched_as = %(act)s from ended
             where l.id = ended.statement_line_id and l.state = 'SUSPENSE'
         ),
+        deposit as (
+            insert into psp_deposit (terminal_id, day, statement_line_id, net_rial, commission_rial)
+            select terminal_id, %(deposit_day)s::date, statement_line_id, %(deposit_net)s::bigint,
+                %(deposit_commission)s::bigint
+            from ended where %(deposit_day)s::date is not null
+        ),
         told as (
             insert into audit_log (at, operator_id, act, subject, reason, data)
             select %(now)s, %(operator)s, 'close_exception', 'exception ' || subject_id, %(reason)s, %(data)s from event
         )
-        select event.id, {booked if closing.booking else "null"} from event
+        select event.id, {", ".join(calls) or "null"} from event
         """,  # noqa: S608
         {
             "id": found.id,
@@ -225,10 +234,34 @@ async def close(db: Database, found: Found, closing: Closing, *, operator_id: in
             "data": Jsonb({"act": closing.act} | dict(closing.data)),
             "now": now,
             "effective": closing.effective_at,
+            "deposit_day": deposit["day"],
+            "deposit_net": deposit["net"],
+            "deposit_commission": deposit["commission"],
         }
-        | dict(closing.booking or {}),
+        | {
+            name: value
+            for prefix, one in zip(("a_", "b_"), closing.bookings, strict=False)
+            for name, value in booking_params(prefix, one).items()
+        },
     )
     return row is not None
+
+
+# --- entries --------------------------------------------------------------------------------------------------------
+
+_PARTS = ("entry", "debit_kinds", "debit_owners", "credit_kinds", "credit_owners", "amounts")
+
+
+def book_call(event: str, prefix: str) -> str:
+    """A call of `book` for an event of a statement, whose parameters have names of their own. No value is in it."""
+    casts = ("", "::text[]", "::bigint[]", "::text[]", "::bigint[]", "::bigint[]")
+    entry, *arrays = (f"%({prefix}{name})s{cast}" for name, cast in zip(_PARTS, casts, strict=True))
+    return f"book({event}, {entry}, %(now)s, %(effective)s, {', '.join(arrays)})"
+
+
+def booking_params(prefix: str, booking: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parameters of such a call."""
+    return {f"{prefix}{name}": value for name, value in (booking or {}).items()}
 
 
 # --- reads -----------------------------------------------------------------------------------------------------------
@@ -259,6 +292,11 @@ async def page(
         {"source": source, "kind": kind, "day": day, "after": after, "limit": PAGE + 1},
     )
     return [_found(row) for row in rows]
+
+
+async def has_gateway(db: Database, gateway_id: int) -> bool:
+    """Whether there is such a gateway."""
+    return await db.one("select 1 from gateway where id = %(id)s", {"id": gateway_id}) is not None
 
 
 class Event(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from mopos.base.db import Database
-from mopos.domain.settlement.recon_store import ADDED, New, new_params
+from mopos.domain.settlement.recon_store import ADDED, New, book_call, booking_params, new_params
 from mopos.domain.settlement.statements import Line, Summary
 
 PAGE = 100
@@ -237,28 +237,12 @@ class Matched(NamedTuple):
     """The entry that takes the line's money out of suspense again."""
 
 
-_BOOK = """book(%(event)s, %(entry)s, %(now)s, %(effective)s, %(debit_kinds)s::text[], %(debit_owners)s::bigint[],
-    %(credit_kinds)s::text[], %(credit_owners)s::bigint[], %(amounts)s::bigint[])"""
-
-
-def _book(event: str, prefix: str) -> str:
-    """A call of `book` for an event of the statement, with parameters of their own names."""
-    text = _BOOK.replace("%(event)s", event)
-    for name in ("entry", "debit_kinds", "debit_owners", "credit_kinds", "credit_owners", "amounts"):
-        text = text.replace(f"%({name})s", f"%({prefix}{name})s")
-    return text
-
-
-def _booking_params(prefix: str, booking: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {f"{prefix}{name}": value for name, value in (booking or {}).items()}
-
-
 async def matched(db: Database, line: Waiting, known: Matched, *, effective: datetime, now: datetime) -> bool:
     """Write what a line is, with its entries; the exception about it vanishes. False: it is known already. Raises
     `UniqueViolation` when another line has brought one of the days."""
-    calls = [_book("event.id", prefix) for prefix, one in (("a_", known.booking), ("b_", known.more)) if one]
+    calls = [book_call("event.id", prefix) for prefix, one in (("a_", known.booking), ("b_", known.more)) if one]
     if known.out_of_suspense:
-        calls.append(_book("vanished.id", "c_"))
+        calls.append(book_call("vanished.id", "c_"))
     row = await db.one(
         f"""
         with moved as (
@@ -302,9 +286,9 @@ async def matched(db: Database, line: Waiting, known: Matched, *, effective: dat
             "effective": effective,
             "now": now,
         }
-        | _booking_params("a_", known.booking)
-        | _booking_params("b_", known.more)
-        | _booking_params("c_", known.out_of_suspense),
+        | booking_params("a_", known.booking)
+        | booking_params("b_", known.more)
+        | booking_params("c_", known.out_of_suspense),
     )
     return row is not None
 
@@ -321,9 +305,9 @@ async def unknown(
             where id = %(statement_line)s and state = 'NEW' returning id
         ),
         {ADDED.replace("where not exists (", "from moved where not exists (", 1)}
-        select subject_id, {_book("event.id", "a_")} from event
+        select subject_id, {book_call("event.id", "a_")} from event
         """,  # noqa: S608
-        new_params(new, now) | {"effective": effective} | _booking_params("a_", booking),
+        new_params(new, now) | {"effective": effective} | booking_params("a_", booking),
     )
     return int(row[0]) if row else None
 
