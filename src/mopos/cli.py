@@ -31,6 +31,7 @@ from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
 from mopos.cli_fee import fee
+from mopos.cli_ledger import ledger
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
 from mopos.domain.operators import store as operators
 from mopos.domain.operators.changes import By
@@ -53,6 +54,7 @@ app.add_typer(account, name="account")
 operator = typer.Typer(help="Who works at the console: names, roles, one-time passwords.", no_args_is_help=True)
 app.add_typer(operator, name="operator")
 app.add_typer(fee, name="fee")
+app.add_typer(ledger, name="ledger")
 
 
 class DatabaseMissing(Exception):
