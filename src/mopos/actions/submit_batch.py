@@ -68,6 +68,8 @@ async def make_file(services: Services, operator: Operator, batch_id: int, chann
         return await _again(services, kept)
     if going.state != "APPROVED":
         raise Refused(["batch_empty"])
+    if going.stopped:
+        raise Refused(["batch_has_stopped"])
     return await _first(services, operator, going, channel)
 
 
@@ -77,8 +79,6 @@ async def _going(services: Services, batch_id: int) -> Going:
         raise Refused(["batch_not_approved"])
     if going.way != "file":
         raise Refused(["batch_goes_by_api"])
-    if going.state == "APPROVED" and going.stopped:
-        raise Refused(["batch_has_stopped"])
     return going
 
 
@@ -146,8 +146,8 @@ def _file(kept: Kept, body: bytes) -> PayoutFile:
 
 async def mark_submitted(services: Services, operator: Operator, batch_id: int) -> int:
     """The bank has all files of a batch: from now on its payouts are on their way. Returns how many. Raises `Refused`:
-    `batch_not_approved` (also when it was marked already), `batch_goes_by_api`, `batch_has_stopped`, `batch_empty`,
-    `payout_file_not_made`."""
+    `batch_not_approved` (also when it was marked already), `batch_goes_by_api`, `batch_empty`, `payout_file_not_made`.
+    Payouts that were stopped after their file was made are in it all the same: what the bank has is told as it is."""
     count = await file_store.submit(services.db, batch_id, way="file", operator_id=operator.id, now=services.clock())
     if count is not None:
         return count
@@ -195,7 +195,7 @@ async def submit_due(services: Services) -> int:
     if accepted:
         await file_store.sent(services.db, accepted, now=now, ask_at=now + _wait(services, 0))
     if refused:
-        await take_results(services, refused, actor="worker", operator_id=None)
+        await _take(services, refused)
     if silent:
         await file_store.ask_later(services.db, silent)
     return len(listed)
@@ -243,10 +243,16 @@ async def ask_due(services: Services) -> int:
                 log.warning("payout.silence", payout=one.id, why=silence.why)
                 later[one.id] = now + _wait(services, one.tries)
     if results:
-        await take_results(services, results, actor="central bank", operator_id=None)
+        await _take(services, results)
     if later:
         await file_store.ask_later(services.db, later)
     return len(listed)
+
+
+async def _take(services: Services, results: Sequence[Result]) -> None:
+    taken = await take_results(services, results, actor="worker", operator_id=None)
+    for result, code in taken.refused:
+        log.error("payout.result_refused", payout=result.payout_id, outcome=result.outcome, code=code)
 
 
 _Said = Settled | Returned | Pending | Unknown | Silent

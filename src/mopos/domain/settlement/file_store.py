@@ -25,7 +25,7 @@ class Going(NamedTuple):
     unfiled: int
     """... and of them those in no file."""
     stopped: int
-    """... and those of merchants whose payouts an operator has stopped since."""
+    """... and of these those of merchants whose payouts an operator has stopped since."""
 
 
 async def batch(db: Database, batch_id: int) -> Going | None:
@@ -33,7 +33,7 @@ async def batch(db: Database, batch_id: int) -> Going | None:
     row = await db.one(
         """
         select b.id, b.day, b.state, b.way, count(p.id), count(p.id) filter (where p.file_id is null),
-            count(p.id) filter (where g.payouts_held_at is not null)
+            count(p.id) filter (where p.file_id is null and g.payouts_held_at is not null)
         from settlement_batch b
         left join payout p on p.batch_id = b.id and p.state = 'PLANNED'
         left join gateway g on g.id = p.gateway_id
@@ -212,8 +212,8 @@ async def submit(db: Database, batch_id: int, *, way: str, operator_id: int | No
                 and exists (select from payout p where p.batch_id = b.id and p.state = 'PLANNED')
                 and not exists (
                     select from payout p join gateway g on g.id = p.gateway_id
-                    where p.batch_id = b.id and p.state = 'PLANNED'
-                        and (g.payouts_held_at is not null or (b.way = 'file' and p.file_id is null))
+                    where p.batch_id = b.id and p.state = 'PLANNED' and p.file_id is null
+                        and (b.way = 'file' or g.payouts_held_at is not null)
                 )
             returning id, version
         ),

@@ -151,7 +151,7 @@ def _row(line: int, cells: Mapping[str, str] | None) -> ResultRow:
         raise _Bad("result_outcome_unknown")
     tracking_no = latin_digits(cells.get("tracking_no", "")).strip()
     if tracking_no and not _TRACKING.fullmatch(tracking_no):
-        raise _Bad("result_tracking_wrong")
+        raise _Bad("result_tracking_malformed")
     if outcome == SETTLED and not tracking_no:
         raise _Bad("result_tracking_missing")
     on = None if outcome == PENDING else read_day(cells.get("date", ""))
@@ -195,12 +195,12 @@ def read_day(text: str) -> date:
     """A day, Jalali or ISO, with dashes, slashes or nothing between; its year tells which. Raises a row's refusal."""
     found = _DATE.fullmatch(latin_digits(text).strip().partition("T")[0])
     if not found:
-        raise _Bad("result_date_wrong")
+        raise _Bad("result_date_malformed")
     year, month, day = int(found[1]), int(found[3]), int(found[4])
     try:
         return date(year, month, day) if year >= _GREGORIAN_FROM else JalaliDate(year, month, day).to_gregorian()
     except ValueError:
-        raise _Bad("result_date_wrong") from None
+        raise _Bad("result_date_malformed") from None
 
 
 def _folded(text: str) -> str:

@@ -67,10 +67,6 @@ TABLE: dict[str, tuple[str, str]] = {
         "شناسهٔ پرداخت، شناسهٔ فایل یا ردیف درست نوشته نشده است.",
         "The payout's number, the file's number or the row is not written as it should be.",
     ),
-    "problem.result_payout_unknown": (
-        "چنین پرداختی به بانک داده نشده است.",
-        "No such payout was handed to the bank.",
-    ),
     "problem.result_payout_differs": (
         "شبا یا مبلغ این ردیف با پرداخت ما یکی نیست.",
         "IBAN or amount of this row differ from our payout's.",
@@ -88,11 +84,11 @@ TABLE: dict[str, tuple[str, str]] = {
         "ردیف تسویه‌شده شمارهٔ پیگیری ندارد.",
         "A settled row has no tracking number.",
     ),
-    "problem.result_tracking_wrong": (
+    "problem.result_tracking_malformed": (
         "شمارهٔ پیگیری این ردیف درست نیست.",
         "The tracking number of this row is not right.",
     ),
-    "problem.result_date_wrong": (
+    "problem.result_date_malformed": (
         "تاریخ این ردیف درست نیست؛ شمسی یا میلادی، به شکل سال، ماه، روز.",
         "The date of this row is not right: Jalali or Gregorian, as year, month, day.",
     ),
