@@ -271,7 +271,7 @@ async def entry(db: Database, entry_id: int) -> Entry | None:
     )
     if not rows:
         return None
-    return Entry(entry_id, *rows[0][:12], lines=[EntryLine(*row[12:]) for row in rows])
+    return Entry._make((entry_id, *rows[0][:12], [EntryLine(*row[12:]) for row in rows]))
 
 
 # A settlement batch has a line for each merchant; a page shows so many.
