@@ -15,15 +15,15 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from mopos.actions.run_settlement import run_settlement
 from pydantic import SecretStr
 
 from bench.ten_million import SERVER
+from mopos.actions.run_settlement import run_settlement
 from mopos.app import build_services
 from mopos.base import embedded
 from mopos.base.config import Settings
@@ -175,7 +175,7 @@ async def _run(dsn: str) -> dict[str, Any]:
         services = build_services(settings, db, lambda: NOW)
         await db.one("select 1")
         began = time.perf_counter()
-        ran = await run_settlement(services, day=(NOW + timedelta(hours=3.5)).date())
+        ran = await run_settlement(services)
         took = time.perf_counter() - began
         row = await db.one(
             "select count(*), coalesce(sum(amount_rial), 0)::bigint from payout where batch_id = %(id)s",
