@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from mopos.actions import manage_account
+from mopos.actions.finish_attempt import finish_attempt
 from mopos.actions.register_purchase import register_purchase
 from mopos.actions.send_to_bank import send_to_bank
 from mopos.actions.services import Services
@@ -17,6 +18,7 @@ from mopos.banks.port import (
     Decline,
     Declined,
     Facts,
+    GivenBack,
     Opened,
     Order,
     Pending,
@@ -40,6 +42,16 @@ class Account:
     state: str = "open"  # open, taken, verified, cancelled, declined, given_back
     amount: Rial | None = None
     ref: str = ""
+    refunds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        return int(self.amount or 0) - sum(self.refunds.values()) if self.state == "verified" else 0
+
+
+FACTS = Facts(
+    "scripted", "بانک آزمون", "Test bank", timedelta(minutes=10), timedelta(minutes=15), timedelta(hours=3), True
+)
 
 
 @dataclass
@@ -50,7 +62,8 @@ class ScriptedBank:
     silent: set[str] = field(default_factory=set)
     silent_though_done: set[str] = field(default_factory=set)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    facts = Facts("scripted", "بانک آزمون", "Test bank", timedelta(minutes=10), timedelta(minutes=15))
+    refused: set[str] = field(default_factory=set)
+    facts: Facts = FACTS
 
     async def open(self, order: Order) -> Opened | Declined | Silent:
         self.calls.append(("open", order.number))
@@ -90,8 +103,26 @@ class ScriptedBank:
         return self._answer(self.book[attempt.number])
 
     async def reverse(self, attempt: Attempt) -> Declined | Silent:
-        self.book[attempt.number].state = "given_back"
-        return Declined(Decline.GIVEN_BACK)
+        self.calls.append(("reverse", attempt.number))
+        account = self.book[attempt.number]
+        if "reverse" in self.silent:
+            return Silent("timeout")
+        if "reverse" in self.refused or account.refunds or account.state not in ("verified", "given_back"):
+            return Declined(Decline.OTHER, "-7")
+        account.state = "given_back"
+        return Silent("timeout") if "reverse" in self.silent_though_done else Declined(Decline.GIVEN_BACK, "0")
+
+    async def refund(self, attempt: Attempt, refund_number: str, amount: Rial) -> GivenBack | Declined | Silent:
+        self.calls.append(("refund", refund_number))
+        account = self.book[attempt.number]
+        if "refund" in self.silent:
+            return Silent("timeout")
+        if refund_number not in account.refunds:
+            if "refund" in self.refused or amount > account.kept:
+                return Declined(Decline.OTHER, "-8")
+            account.refunds[refund_number] = int(amount)
+        assert account.refunds[refund_number] == amount, "a refund number was used twice"
+        return Silent("timeout") if "refund" in self.silent_though_done else GivenBack(f"RF{refund_number}")
 
     def _answer(self, account: Account) -> Confirmed | Unverified | Declined | Pending:
         match account.state:
@@ -113,7 +144,7 @@ class ScriptedBank:
 
     def captured(self) -> dict[str, int]:
         """What the bank took and keeps: order number to Rial."""
-        return {n: int(a.amount or 0) for n, a in self.book.items() if a.state == "verified"}
+        return {n: a.kept for n, a in self.book.items() if a.state == "verified"}
 
 
 class Hand:
@@ -166,6 +197,13 @@ class Shop:
         """A purchase whose buyer stands before the bank's page."""
         purchase, is_new = await register_purchase(self.services, parse_form(self.form(**changed)), "192.0.2.7")
         assert await send_to_bank(self.services, purchase, is_new=is_new) is not None
+        return await self.now(purchase)
+
+    async def paid(self, **changed: str) -> Purchase:
+        """A purchase whose buyer has paid."""
+        purchase = await self.at_bank(**changed)
+        self.services.bank.buyer_pays(purchase.order_number)
+        await finish_attempt(self.services, purchase.ref, {"State": "OK", "RefNum": "whatever"})
         return await self.now(purchase)
 
     async def now(self, purchase: Purchase) -> Purchase:

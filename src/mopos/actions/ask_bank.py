@@ -1,7 +1,7 @@
 """The worker's round: purchases that are due are looked at again, the bank asked, and what it says recorded.
 
-Due are: buyers who never came back (AT_BANK), claims whose process died (VERIFYING), silent banks (UNKNOWN), and forms
-whose buyer was never sent anywhere (REGISTERED).
+Due are: buyers who never came back (AT_BANK), claims whose process died (VERIFYING), silent banks (UNKNOWN), forms
+whose buyer was never sent anywhere (REGISTERED), and payments that are being given back (REVERSING).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mopos.actions.finish_attempt import (
     next_silent_check,
     record_answer,
 )
+from mopos.actions.reverse import go_on_reversing
 from mopos.actions.services import Services
 from mopos.banks.port import Decline, Declined, Silent
 from mopos.domain.payments import store
@@ -42,6 +43,9 @@ async def ask_bank_about_due(services: Services) -> int:
 async def _look_at(services: Services, purchase: Purchase) -> None:
     if purchase.state is State.REGISTERED:
         await _expire_unsent(services, purchase)
+        return
+    if purchase.state is State.REVERSING:
+        await go_on_reversing(services, purchase, "worker")
         return
     answer = await ask(services, at_bank(purchase))
     if await record_answer(services, purchase, answer, actor="worker"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from mopos.actions.finish_attempt import ask, at_bank, record_answer
+from mopos.actions.reverse import go_on_reversing
 from mopos.actions.services import Services
 from mopos.banks.port import Confirmed, Declined, Pending, Silent, Unverified
 from mopos.domain.operators import store as operators
@@ -23,7 +24,9 @@ async def ask_bank_by_hand(services: Services, operator: Operator, purchase: Pur
     Each call to the bank has its deadline; silence is an answer. Where the worker would confirm what it finds (the
     bank waits for our `verify`), so does this; everywhere else the bank is only asked."""
     said: Said
-    if _worker_would_ask(services, purchase):
+    if purchase.state is State.REVERSING:
+        said = await go_on_reversing(services, purchase, "operator")
+    elif _worker_would_ask(services, purchase):
         said = await ask(services, at_bank(purchase))
     else:
         said = await services.bank.inquire(at_bank(purchase))

@@ -323,6 +323,12 @@ async def revoke_old_rmz(db: Database, account_id: int, gateway_id: int, *, subj
     return await _change(db, _REVOKED, account_id, gateway_id, by, "rmz_revoked", subject=subject)
 
 
+async def account_of(db: Database, gateway_id: int) -> int | None:
+    """Whose gateway it is; None: nobody's."""
+    row = await db.one("select account_id from gateway where id = %(id)s", {"id": gateway_id})
+    return row[0] if row else None
+
+
 async def account_to_warn(db: Database, gateway_id: int, *, before: datetime) -> int | None:
     """Whose gateway it is, when nobody was warned of it since `before`."""
     row = await db.one(

@@ -30,6 +30,8 @@ class Event(StrEnum):
     """Payments that the shop has not asked about."""
     AMOUNT = "amount"
     """The same `Res` came with another amount, or an unsigned form above its limit."""
+    REFUND = "refund"
+    """Money that was to go back to a buyer did not."""
     PAYOUT_SETTLED = "payout_settled"
     """A deposit has reached the merchant's bank account."""
     PAYOUT_RETURNED = "payout_returned"
@@ -44,6 +46,7 @@ DEFAULTS: Mapping[Event, frozenset[Role]] = {
     Event.BANK_ACCOUNT: frozenset({Role.OWNER}),
     Event.UNACKNOWLEDGED: frozenset({Role.DEVELOPER}),
     Event.AMOUNT: frozenset({Role.OWNER, Role.DEVELOPER}),
+    Event.REFUND: frozenset({Role.OWNER, Role.ACCOUNTANT}),
     Event.PAYOUT_SETTLED: frozenset({Role.OWNER, Role.ACCOUNTANT}),
     Event.PAYOUT_RETURNED: frozenset({Role.OWNER, Role.ACCOUNTANT}),
 }
@@ -84,6 +87,39 @@ async def whom_to_tell(db: Database, account_id: int, event: Event) -> list[str]
         },
     )
     return [str(mobile) for (mobile,) in rows]
+
+
+async def tell(
+    db: Database,
+    account_id: int,
+    *,
+    act: str,
+    subject: str,
+    data: Mapping[str, object],
+    mobiles: Collection[str],
+    text: str,
+    now: datetime,
+) -> None:
+    """Write what happened to an account's activity, and its SMS."""
+    await db.one(
+        """
+        with noted as (
+            insert into activity (account_id, at, act, subject, data)
+            values (%(account_id)s, %(now)s, %(act)s, %(subject)s, %(data)s)
+        )
+        insert into message (mobile, template, text, created_at, next_try_at)
+        select mobile, %(act)s, %(text)s, %(now)s, %(now)s from unnest(%(mobiles)s::text[]) mobile
+        """,
+        {
+            "account_id": account_id,
+            "act": act,
+            "subject": subject,
+            "data": Jsonb(dict(data)),
+            "mobiles": list(mobiles),
+            "text": text,
+            "now": now,
+        },
+    )
 
 
 async def choice(db: Database, account_id: int) -> Choice:

@@ -20,6 +20,7 @@ from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
 from mopos.domain.payments.refunds import LIVE, Method, RefundMove, RefundState, move
+from mopos.domain.payments.told import TOLD, Told
 
 # A purchase of the smallest amount in refunds of one Rial would have more; nobody reads them on one page.
 OF_PURCHASE_MAX = 200
@@ -154,6 +155,7 @@ async def request(
     booking: Booking,
     now: datetime,
     next_check_at: datetime,
+    told: Told | None = None,
     seen: Rial | None = None,
 ) -> int | None:
     """Set the money aside and write the refund down: REQUESTED (a second person has to agree) or APPROVED. Returns its
@@ -162,7 +164,7 @@ async def request(
     Raises `Refused`: `refund_exceeds`, `balance_insufficient`."""
     try:
         row = await db.one(
-            """
+            f"""
             with taken as (
                 update purchase set refund_rial = refund_rial + %(amount)s
                 where id = %(purchase_id)s and gateway_id = %(gateway_id)s and state = 'PAID'
@@ -187,11 +189,12 @@ async def request(
                 from made
                 returning id, subject_id
             )
+            {TOLD if told else ""}
             select subject_id, book(id, %(entry)s, %(now)s, %(now)s, %(debit_kinds)s::text[],
                 %(debit_owners)s::bigint[], %(credit_kinds)s::text[], %(credit_owners)s::bigint[],
                 %(amounts)s::bigint[])
             from event
-            """,
+            """,  # noqa: S608
             {
                 "purchase_id": new.purchase_id,
                 "gateway_id": new.gateway_id,
@@ -204,8 +207,10 @@ async def request(
                 "seen": None if seen is None else int(seen),
                 "next_check_at": next_check_at,
                 "now": now,
+                "told_gateway_id": new.gateway_id,
                 **who.params,
                 **booking,
+                **(told.params if told else {}),
             },
         )
     except CheckViolation as error:
@@ -239,6 +244,9 @@ class Change:
     bank_ref: str | None = None
     bank_code: str | None = None
     data: Mapping[str, Any] | None = None
+    told: Told | None = None
+    gateway_id: int | None = None
+    """Of the refund; needed where something is told."""
 
 
 _LOCKED = """
@@ -283,8 +291,8 @@ _BOOK = """
     from event
 """
 # Moves that leave the purchase's totals alone do not lock it.
-_MOVE = f"with {_MOVED.replace('FROM', '')} {_EVENT} select id from event"  # noqa: S608
-_MOVE_MONEY = f"{_LOCKED} {_MOVED.replace('FROM', 'from locked')} {_TOTALS} {_EVENT} {_BOOK}"
+_MOVE = f"with {_MOVED.replace('FROM', '')} {_EVENT}"
+_MOVE_MONEY = f"{_LOCKED} {_MOVED.replace('FROM', 'from locked')} {_TOTALS} {_EVENT}"
 
 
 async def record(db: Database, refund_id: int, change: Change) -> bool:
@@ -305,11 +313,15 @@ async def record(db: Database, refund_id: int, change: Change) -> bool:
         "data": Jsonb(dict(change.data or {})),
         "refund_sign": (end in LIVE) - (start in LIVE),
         "refunded_sign": (end is RefundState.DONE) - (start is RefundState.DONE),
+        "told_gateway_id": change.gateway_id,
         **change.who.params,
         **(change.booking or {}),
+        **(change.told.params if change.told else {}),
     }
+    told = TOLD if change.told else ""
+    begin, end_ = (_MOVE_MONEY, _BOOK) if change.booking else (_MOVE, "select id from event")
     try:
-        return await db.one(_MOVE_MONEY if change.booking else _MOVE, params) is not None
+        return await db.one(f"{begin} {told} {end_}", params) is not None
     except CheckViolation as error:
         raise refusal(error) from error
 

@@ -21,6 +21,7 @@ from mopos.base.db import Database, Row
 from mopos.base.money import Rial
 from mopos.domain.payments.model import VERSION_MAX, NewPurchase, Purchase
 from mopos.domain.payments.states import TAKEN, Move, State
+from mopos.domain.payments.told import TOLD, Told
 
 _PURCHASE = """
     p.id, p.gateway_id, g.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url, p.buyer_ip, p.token, p.state,
@@ -263,6 +264,8 @@ class Change:
     `credit_kinds`, `credit_owners`, `amounts`."""
     data: Mapping[str, Any] = field(default_factory=dict)
     by_two: ByTwo | None = None
+    told: Told | None = None
+    """Where a person did it: what the activity or the audit log tells."""
 
 
 class BankRefUsed(Exception):
@@ -303,6 +306,9 @@ async def record(db: Database, purchase: Purchase, change: Change) -> bool:
                 "decline": end.decline,
                 "bank_code": end.bank_code,
             }
+    if change.told:
+        statement += TOLD
+        params |= change.told.params | {"told_gateway_id": purchase.gateway_id}
     if change.by_two:
         params |= change.by_two._asdict()
     try:
