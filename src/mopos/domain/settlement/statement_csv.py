@@ -160,7 +160,8 @@ class _Reader:
         opening, closing = self._run.ends()
         opening = self._balance("opening", opening)
         closing = self._balance("closing", closing)
-        if opening is not None and closing is not None and opening + self._sums.net != closing:
+        told = opening is not None and closing is not None and not self._run.is_broken
+        if told and (opening or 0) + self._sums.net != closing:
             yield BadRow(0, "balance", f"{opening} + {self._sums.net} / {closing}")
         yield Summary(
             iban=iban,
@@ -190,6 +191,8 @@ class _Running:
         self._first: tuple[int, int] | None = None
         self._last: tuple[int, int] | None = None
         self._up: bool | None = None
+        self.is_broken = False
+        """A row was found wrong already."""
 
     def add(self, text: str, rial: int) -> str | None:
         """What is wrong with a row's balance; None: nothing."""
@@ -206,7 +209,10 @@ class _Running:
         if self._up is None and up != down:
             self._up = up
         good = up if self._up else down if self._up is False else up or down
-        return None if good else f"{before[0]} / {cell.rial}"
+        if good:
+            return None
+        self.is_broken = True
+        return f"{before[0]} / {cell.rial}"
 
     def ends(self) -> tuple[int | None, int | None]:
         """Opening and closing balance."""
@@ -268,6 +274,7 @@ def _amount(row: Mapping[str, list[str]]) -> _Cell:
 
 def _whole(text: str) -> _Cell:
     """A cell of a debit or credit column: empty and a dash are nought."""
+    text = harmless(text)
     if text in ("", "-", "\u2212", "—"):
         return _Cell(0)
     rial = read_rial(text)
@@ -275,7 +282,7 @@ def _whole(text: str) -> _Cell:
 
 
 def _signed(text: str) -> _Cell:
-    text = text.strip()
+    text = harmless(text)  # marks of direction stand before signs in exports of Excel
     negative = _NEGATIVE.match(text)
     found = next((part for part in negative.groups() if part is not None), "") if negative else text.lstrip("+")
     rial = read_rial(found)
