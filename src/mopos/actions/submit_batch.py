@@ -86,8 +86,7 @@ async def _first(services: Services, operator: Operator, going: Going, channel: 
     listed = await file_store.to_file(services.db, going.id, channel)
     if not listed:
         raise Refused(["batch_empty"])
-    # Without fractions of a second: what is kept of the moment must make the same file again.
-    now = services.clock().replace(microsecond=0)
+    now = services.clock()
     rules = await rule_store.rules(services.db, now.astimezone(TEHRAN).date())
     if not (rules.payer_iban and rules.payer_name):
         raise Refused(["payer_not_set"])
