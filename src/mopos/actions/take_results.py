@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from mopos.actions.account_notices import notice
+from mopos.actions.refund import tell_failure
 from mopos.actions.services import Services
 from mopos.domain.accounts import notify
 from mopos.domain.accounts.notify import Event
@@ -16,7 +16,7 @@ from mopos.domain.ledger.entries import booking
 from mopos.domain.settlement import payouts
 from mopos.domain.settlement.calendar import tehran_day
 from mopos.domain.settlement.payouts import Payout
-from mopos.domain.settlement.results import Result, Step, decide
+from mopos.domain.settlement.results import REASON_LENGTH_MAX, Result, Step, decide
 from mopos.domain.settlement.states import PayoutState
 
 __all__ = ["Result", "Taken", "take_results"]
@@ -46,31 +46,41 @@ class _Due(NamedTuple):
 async def take_results(services: Services, results: Sequence[Result], *, actor: str, operator_id: int | None) -> Taken:
     """Write each result that is news. One that is known is no error; one that cannot be is refused, and the others are
     taken. `actor`: operator (a file), or worker (the API)."""
-    settled = returned = already = 0
-    refused: list[tuple[Result, str]] = []
+    taken = Taken(0, 0, 0, [])
     for page in _pages(results):
-        left: Sequence[Result] = page
-        for round_ in range(_ROUNDS):
-            due: list[_Due] = []
-            known = await payouts.by_ids(services.db, [result.payout_id for result in left])
-            today = tehran_day(services.clock())
-            for result in left:
-                match decide(known.get(result.payout_id), result, today):
-                    case None:
-                        already += 1
-                    case str(code):
-                        refused.append((result, code))
-                    case step:
-                        due.append(_Due(result, known[result.payout_id], step))
-            if not due:
+        left = page
+        for _ in range(_ROUNDS):
+            taken, left = await _take_page(services, left, taken, actor, operator_id)
+            if not left:
                 break
-            written = await _write(services, due, actor, operator_id)
-            settled += sum(one.step.end is PayoutState.SETTLED for one in due if one.result in written)
-            returned += sum(one.step.end is PayoutState.RETURNED for one in due if one.result in written)
-            left = [one.result for one in due if one.result not in written]
-            if round_ == _ROUNDS - 1:
-                refused += [(result, "result_contradicts") for result in left]
-    return Taken(settled, returned, already, refused)
+        taken.refused.extend((result, "result_contradicts") for result in left)
+    return taken
+
+
+async def _take_page(
+    services: Services, page: Sequence[Result], taken: Taken, actor: str, operator_id: int | None
+) -> tuple[Taken, list[Result]]:
+    """Write what is news. What somebody else has moved in the meantime is left, to be looked at again."""
+    today = tehran_day(services.clock())
+    known = await payouts.by_ids(services.db, [result.payout_id for result in page])
+    due: list[_Due] = []
+    already = taken.already
+    for result in page:
+        match decide(known.get(result.payout_id), result, today):
+            case None:
+                already += 1
+            case str(code):
+                taken.refused.append((result, code))
+            case step:
+                due.append(_Due(result, known[result.payout_id], step))
+    written = await _write(services, due, actor, operator_id) if due else set()
+    done = [one for one in due if one.result in written]
+    for one in done:
+        if one.payout.refund_of is not None and one.step.end is PayoutState.RETURNED:
+            await tell_failure(services, one.payout.account_id, one.payout.refund_of, one.payout.amount)
+    settled = sum(one.step.end is PayoutState.SETTLED for one in done)
+    counts = Taken(taken.settled + settled, taken.returned + len(done) - settled, already, taken.refused)
+    return counts, [one.result for one in due if one.result not in written]
 
 
 def _pages(results: Sequence[Result]) -> Iterator[list[Result]]:
@@ -99,7 +109,7 @@ async def _write(services: Services, due: Sequence[_Due], actor: str, operator_i
     told = await _whom_to_tell(services, due)
     now = services.clock()
     for (batch_id, _), group in groups.items():
-        rows = [_row(one, told, now) for one in group]
+        rows = [_row(one, told) for one in group]
         done = await payouts.record(services.db, batch_id, rows, actor=actor, operator_id=operator_id, now=now)
         written |= {one.result for one in group if one.payout.id in done}
     return written
@@ -119,7 +129,7 @@ async def _whom_to_tell(services: Services, due: Sequence[_Due]) -> dict[tuple[i
     return {key: await notify.whom_to_tell(services.db, *key) for key in wanted}
 
 
-def _row(one: _Due, told: dict[tuple[int, Event], list[str]], now: datetime) -> dict[str, Any]:
+def _row(one: _Due, told: dict[tuple[int, Event], list[str]]) -> dict[str, Any]:
     payout, result, step = one.payout, one.result, one.step
     entry = step.refund_entry if payout.is_refund else step.entry
     event = _EVENTS[step.end]
@@ -134,7 +144,7 @@ def _row(one: _Due, told: dict[tuple[int, Event], list[str]], now: datetime) -> 
         "to_state": step.end,
         "tracking_no": result.tracking_no.strip(),
         "on": result.on.isoformat(),
-        "reason": result.reason[:200],
+        "reason": result.reason[:REASON_LENGTH_MAX],
         "template": str(event),
         "mobiles": mobiles,
         "text": notice(str(event), account=payout.account_name, rial=int(payout.amount)),

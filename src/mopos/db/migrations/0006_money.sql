@@ -843,7 +843,7 @@ begin
         array_agg(case when closing < 0 then 'debt' when payable < closing then 'taken_since'
             when not is_paid then 'below_floor' else '' end order by gateway_id) as reasons,
         sum(payable) filter (where is_paid)::bigint as rial
-    into found_ from decided where times > 0 or is_paid;
+    into found_ from decided where is_paid or (times > 0 and closing <> 0);
     if found_.rial is null and refunds is null then return null; end if;
 
     insert into settlement_batch
@@ -953,8 +953,8 @@ begin
     loop
         select f.* into r from refund f join payout o on o.refund_id = f.id where o.id = one.payout;
         if found then
-            perform from purchase where id = r.purchase_id for update;
-            perform from refund where id = r.id for update;
+            perform from purchase where id = r.purchase_id for no key update;
+            perform from refund where id = r.id for no key update;
         end if;
         update payout set state = one.to_state, last_event = one.event, version = payout.version + 1,
             next_check_at = null,
@@ -1039,7 +1039,7 @@ declare
     event bigint;
 begin
     if purchase_ is not null then
-        select * into p from purchase where id = purchase_ and gateway_id = gateway_ for update;
+        select * into p from purchase where id = purchase_ and gateway_id = gateway_ for no key update;
         if not found or p.state <> 'PAID' or amount <>
             p.amount_rial - p.refund_rial - (not p.fee_by_buyer)::int * p.fee_rial then
             raise exception 'purchase % does not bring % Rial', purchase_, amount

@@ -90,7 +90,7 @@ async def waiting(db: Database) -> list[Payee]:
         """,
         {"most": LISTED_MAX},
     )
-    return [Payee(*facts, Rial(owed)) for *facts, owed in rows]
+    return [Payee(*row)._replace(owed=Rial(row[7])) for row in rows]
 
 
 async def confirm(

@@ -161,7 +161,8 @@ class Payout(NamedTuple):
     gateway_id: int
     account_id: int | None
     account_name: str
-    is_refund: bool
+    refund_of: int | None
+    """The purchase whose buyer is given money back. None: a settlement's."""
     main: bool
     amount: Rial
     state: PayoutState
@@ -170,15 +171,19 @@ class Payout(NamedTuple):
     settled_on: date | None
     returned_on: date | None
 
+    @property
+    def is_refund(self) -> bool:
+        return self.refund_of is not None
+
 
 async def by_ids(db: Database, ids: Sequence[int]) -> dict[int, Payout]:
     """Payouts by their numbers."""
     rows = await db.all(
         """
-        select p.id, p.batch_id, b.day, b.state, p.gateway_id, c.id, coalesce(c.name, ''), p.refund_id is not null,
-            p.main, p.amount_rial, p.state, p.version, p.tracking_no, p.settled_on, p.returned_on
+        select p.id, p.batch_id, b.day, b.state, p.gateway_id, c.id, coalesce(c.name, ''), r.purchase_id, p.main,
+            p.amount_rial, p.state, p.version, p.tracking_no, p.settled_on, p.returned_on
         from payout p join settlement_batch b on b.id = p.batch_id join gateway g on g.id = p.gateway_id
-        left join account c on c.id = g.account_id
+        left join account c on c.id = g.account_id left join refund r on r.id = p.refund_id
         where p.id = any(%(ids)s)
         """,
         {"ids": list(ids)},
@@ -187,10 +192,10 @@ async def by_ids(db: Database, ids: Sequence[int]) -> dict[int, Payout]:
 
 
 def _payout(row: Row) -> Payout:
-    payout_id, batch_id, day, batch_state, gateway_id, account_id, name, is_refund, main, amount, state, *rest = row
+    payout_id, batch_id, day, batch_state, gateway_id, account_id, name, refund_of, main, amount, state, *rest = row
     owner = (gateway_id, account_id, name)
     batch = (batch_id, day, BatchState(batch_state))
-    return Payout(payout_id, *batch, *owner, is_refund, main, Rial(amount), PayoutState(state), *rest)
+    return Payout(payout_id, *batch, *owner, refund_of, main, Rial(amount), PayoutState(state), *rest)
 
 
 async def record(
