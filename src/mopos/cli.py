@@ -18,10 +18,10 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from mopos.actions import audit as auditing
 from mopos.actions import audit_operators, manage_account, manage_operators
+from mopos.actions.audit_seals import audit_seals
 from mopos.base import log as logging
 from mopos.base.clock import jalali, system_clock
 from mopos.base.config import Settings
@@ -31,7 +31,7 @@ from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
 from mopos.cli_fee import fee
-from mopos.cli_ledger import ledger
+from mopos.cli_ledger import ledger, print_balances
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
 from mopos.domain.operators import store as operators
 from mopos.domain.operators.changes import By
@@ -261,30 +261,29 @@ def audit_command() -> None:
 async def _audit(db: Database) -> bool:
     began = system_clock()
     findings: list[audit_operators.Finding] = []
+    ends: dict[str, str] = {}
     head_id, head_hash = 0, b""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as bar:
-        task = bar.add_task("auditing purchases", total=None)
+        task = bar.add_task("auditing purchases and money", total=None)
         async for step in auditing.audit(db, began):
             bar.update(task, completed=step.done, total=step.of)
-            findings.extend(
-                audit_operators.Finding(f"purchase {with_check_digit(f.purchase_id)}", f"{f.what} ({f.check})")
-                for f in step.findings
-            )
+            findings.extend(audit_operators.Finding(f.about, f"{f.what} ({f.check})") for f in step.findings)
+        task = bar.add_task("auditing the seals", total=None)
+        async for part in audit_seals(db, began):
+            bar.update(task, completed=part.done, total=part.of)
+            findings.extend(audit_operators.Finding(f.about, f.what) for f in part.findings)
+            ends[part.source] = f"{part.source} is sealed up to row {part.last_id}, {part.hash.hex()}"
         task = bar.add_task("auditing the audit log", total=None)
         async for stretch in audit_operators.audit_log(db):
             bar.update(task, completed=stretch.done, total=stretch.of)
             findings.extend(stretch.findings)
             head_id, head_hash = stretch.head_id, stretch.head_hash
-    balances = await auditing.trial_balance(db)
-    _print_balances(balances)
-    books = sum(b.debit_rial - b.credit_rial for b in balances if b.kind == "acquirer_receivable")
-    paid = await auditing.paid_total(db)
-    if books != paid:
-        what = f"banks owe us {books:,} Rial by the books, PAID purchases come to {paid:,} Rial"
-        findings.append(audit_operators.Finding("books", what))
+    print_balances(await auditing.trial_balance(db), "Trial balance, Rial")
     for finding in findings:
         out.print(f"[red]{finding.about}[/]: {finding.what}", soft_wrap=True)
+    for end in ends.values():
+        out.print(end, soft_wrap=True)
     if head_id:
         out.print(f"the audit log ends with row {head_id}, {head_hash.hex()}", soft_wrap=True)
     out.print("[bold red]differences found[/]" if findings else "[green]no differences[/]")
@@ -293,20 +292,6 @@ async def _audit(db: Database) -> bool:
         db, "full", began, system_clock, findings, purchases=purchases, head_id=head_id, head_hash=head_hash
     )
     return not findings
-
-
-def _print_balances(balances: list[auditing.Balance]) -> None:
-    table = Table(title="Trial balance, Rial")
-    for heading in ("account", "owner"):
-        table.add_column(heading)
-    for heading in ("debit", "credit"):
-        table.add_column(heading, justify="right")
-    for balance in balances:
-        table.add_row(balance.kind, str(balance.owner), f"{balance.debit_rial:,}", f"{balance.credit_rial:,}")
-    table.add_section()
-    debit, credit = sum(b.debit_rial for b in balances), sum(b.credit_rial for b in balances)
-    table.add_row("total", "", f"{debit:,}", f"{credit:,}")
-    out.print(table)
 
 
 @app.command()

@@ -54,7 +54,7 @@ def balance(
         for one in found:
             print(json.dumps(_facts(one)))
     else:
-        _print(found, f"Trial balance, Rial{f', before {jalali(moment)}' if moment else ''}")
+        print_balances(found, f"Trial balance, Rial{f', before {jalali(moment)}' if moment else ''}")
     debit, credit = sum(b.debit_rial for b in found), sum(b.credit_rial for b in found)
     raise typer.Exit(0 if debit == credit else 1)
 
@@ -84,7 +84,8 @@ def shown(kind: str, owner: int) -> str:
     return with_check_digit(owner) if known == "gateway" else str(owner)
 
 
-def _print(found: list[Balance], title: str) -> None:
+def print_balances(found: list[Balance], title: str) -> None:
+    """A trial balance as a table, with its totals."""
     table = Table(title=title)
     for heading in ("account", "owner"):
         table.add_column(heading)

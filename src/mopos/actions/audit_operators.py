@@ -13,10 +13,10 @@ from typing import NamedTuple
 import structlog
 
 from mopos.actions import audit
+from mopos.actions.audit_seals import audit_seals
 from mopos.actions.services import Services
 from mopos.base.clock import Clock
 from mopos.base.db import Database
-from mopos.base.ids import with_check_digit
 from mopos.domain.operators import log, proposals
 from mopos.domain.operators.log import Run
 
@@ -69,15 +69,19 @@ async def audit_newest(services: Services) -> None:
     """The worker's hourly look at what is newest, kept for the console's pages."""
     began = services.clock()
     findings: list[Finding] = []
+    heads: dict[str, tuple[int, str]] = {}
     looked_at = min(RECENT, await audit.count(services.db))
     async for step in audit.audit(services.db, began, newest=RECENT):
-        findings += [Finding(f"purchase {with_check_digit(f.purchase_id)}", f.what) for f in step.findings]
+        findings += [Finding(f.about, f.what) for f in step.findings]
+    async for part in audit_seals(services.db, began, newest=RECENT):
+        findings += [Finding(f.about, f.what) for f in part.findings]
+        heads[part.source] = (part.last_id, part.hash.hex())
     head_id, head_hash = 0, b""
     async for stretch in audit_log(services.db, newest=RECENT):
         findings += stretch.findings
         head_id, head_hash = stretch.head_id, stretch.head_hash
     # Logs are kept elsewhere than the database: whoever cuts the log's end off cannot unsay this.
-    logger.info("audit.head", row=head_id, hash=head_hash.hex(), findings=len(findings))
+    logger.info("audit.head", row=head_id, hash=head_hash.hex(), findings=len(findings), seals=heads)
     await keep_run(
         services.db,
         "recent",
