@@ -16,6 +16,8 @@ from mopos.base.config import Settings
 from mopos.base.errors import PAYREP_ERRORS, PROBLEMS
 from mopos.domain.applications import states as applications
 from mopos.domain.payments.states import MOVES, PAYREP_ERR, State
+from mopos.domain.settlement import result_files
+from mopos.domain.settlement.ccti import PROFILES, DepositId, Profile
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
 
@@ -31,6 +33,8 @@ def pages(cli: typer.Typer) -> dict[str, str]:
         "settings.md": settings(),
         "cli.md": command_line(cli),
         "test-cards.md": sandbox_cards.render_reference(),
+        "payout-files.md": payout_files(),
+        "result-files.md": results_of_payouts(),
     }
 
 
@@ -67,6 +71,97 @@ def application_states() -> str:
         _table(("from", "event", "to", "who"), moves),
         f"```mermaid\nstateDiagram-v2\n{arrows}\n```",
     )
+
+
+def payout_files() -> str:
+    """The group Paya file: its fields, and what each bank's profile does with those that differ."""
+    shown = [
+        (
+            f"`{profile.name}`",
+            profile.title_en,
+            f"`{profile.namespace}`" if profile.namespace else "none",
+            *("yes" if wanted else "" for wanted in _differences(profile)),
+            profile.source,
+        )
+        for profile in PROFILES.values()
+    ]
+    headings = ("name", "bank", "namespace", "`PmtMtd` Ccy", "`Othr/Id`", "`RmtInf`", "standalone", "deposit id twice")
+    return _page(
+        "Payout files",
+        "From `domain/settlement/ccti.py`. No bank has published the group Paya file (`.ccti`): it is read off six "
+        "independent generators. It is an XML in the manner of pain.001 with **Jalali** dates, so ISO's schema does "
+        "not fit it: there is a 31 Ordibehesht. Its name is its `MsgId` and `.ccti`: the payer's IBAN and nine digits "
+        "that no other file has. `BIC` is the Central Bank's, amounts are whole Rial, text is folded to Persian "
+        "letters and Latin digits. What is not there is `EMPTY`. A file is not kept: it is written again from its "
+        "payouts, byte for byte, and compared with the hash that was kept.",
+        "Satna orders above Paya's ceiling go into a file of their own in the same form; no public sample of such a "
+        "file is known, and most banks want these few orders typed at their site.",
+        "## Profiles",
+        "How to add one: [add a bank's profile](../howto/add-a-bank-profile.md). `melli` wants a paper form that names "
+        "the file and its length in bytes; the console shows both.",
+        _table((*headings, "with time", "source"), shown),
+    )
+
+
+def _differences(profile: Profile) -> tuple[bool, ...]:
+    return (
+        profile.currency_on_method,
+        profile.receiver_id,
+        profile.remittance,
+        profile.standalone,
+        profile.deposit_id is DepositId.BOTH,
+        profile.moment_of_execution,
+    )
+
+
+def results_of_payouts() -> str:
+    """The columns, words and elements of files that tell what became of payouts."""
+    columns = [
+        (f"`{name}`", ", ".join(headings), _COLUMNS_MEAN[name]) for name, headings in result_files.COLUMNS.items()
+    ]
+    words = [
+        (f"`{outcome}`", ", ".join(word for word, meant in result_files.OUTCOMES.items() if meant == outcome))
+        for outcome in (result_files.SETTLED, result_files.RETURNED, result_files.PENDING)
+    ]
+    refusals = [
+        (f"`{problem.code}`", TEXTS[Lang.EN][f"problem.{problem.code}"], TEXTS[Lang.FA][f"problem.{problem.code}"])
+        for problem in PROBLEMS
+        if problem.code.startswith("result_")
+    ]
+    return _page(
+        "Result files",
+        "From `domain/settlement/result_files.py`. What became of a file's orders, as a bank gives it back. No public "
+        "sample of a bank's own file is known, so two forms are read, and both are ours: whoever has another one turns "
+        "it into the CSV. Each row is taken, waits, or is named with its line and a code; nothing is guessed and "
+        "nothing is lost. The same file may come again, with more rows or the same.",
+        "## CSV",
+        "UTF-8 (also UTF-16 with a mark, or Windows-1256); comma, semicolon or tab; one row a line. Headings are known "
+        "by any of these names, with either keyboard's letters; other columns are passed by. A row names its payout by "
+        "`payout`, or by `message_id` and `row`; `iban` and `amount` must be ours.",
+        _table(("column", "headings", ""), columns),
+        _table(("outcome", "words"), words),
+        "## Status report",
+        "An XML in the manner of pain.002, with any namespace or none, and without a DOCTYPE. Each `TxInfAndSts` is a "
+        "row: `StsId` its number in the file, `OrgnlEndToEndId` our payout's number or `EMPTY`, `TxSts` the outcome, "
+        "`AcctSvcrRef` the tracking number, `StsRsnInf/AddtlInf` or `StsRsnInf/Rsn/Cd` the reason, and under "
+        "`OrgnlTxRef` `Amt/InstdAmt`, `IntrBkSttlmDt`, `CdtrAcct/Id/IBAN`. `OrgnlGrpInfAndSts/OrgnlMsgId` names the "
+        "file.",
+        "## What can be wrong",
+        _table(("code", "English", "فارسی"), refusals),
+    )
+
+
+_COLUMNS_MEAN = {
+    "payout": "our payout's number",
+    "message_id": "the file's number, with or without `.ccti`",
+    "row": "the order's place in the file, from 1",
+    "iban": "the receiver's Sheba; `IR`, blanks and dashes as one likes",
+    "amount": "whole Rial, with or without separators",
+    "outcome": "one of the words below",
+    "tracking_no": "of a settled order, up to 64 characters",
+    "date": "of an order that ended: Jalali or Gregorian, year first; the year tells which",
+    "reason": "of a returned order, up to 200 characters",
+}
 
 
 def errors() -> str:
