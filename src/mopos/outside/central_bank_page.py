@@ -15,6 +15,7 @@ from mopos.outside.central_bank_book import FATES, REASONS, Book, Fate, File, Or
 
 # What a person looks through; programs ask `/orders`.
 _SHOWN_MAX = 200
+_SERIAL_DIGITS = 9
 
 _STYLE = """
 :root{color-scheme:light dark;--p:#f3f1ec;--c:#fff;--i:#1c2526;--s:#5a6567;--b:#0b5c58;--r:#a32020;--g:#1d6b35}
@@ -25,19 +26,19 @@ body{font:1rem/1.8 Vazirmatn,"Segoe UI","Noto Sans Arabic",Tahoma,sans-serif}
 main{max-inline-size:72rem;margin-inline:auto;padding:1rem}
 h1{font-size:1.375rem;margin:0}h2{font-size:1.125rem;margin:2rem 0 .5rem}
 .note{color:var(--s);margin:0}
-.said{background:var(--c);border-inline-start:.25rem solid var(--b);padding:.5rem 1rem}
-dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.75rem;margin:1rem 0}
+.said{overflow-wrap:anywhere;background:var(--c);border-inline-start:.25rem solid var(--b);padding:.5rem 1rem}
+dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15rem),1fr));gap:.75rem;margin:1rem 0}
 dl div{background:var(--c);border-radius:1rem;padding:.75rem 1.25rem}
-dt{color:var(--s);font-size:.875rem}dd{margin:0;font-weight:700}
+dt{color:var(--s);font-size:.875rem}dd{margin:0;font-weight:700;overflow-wrap:anywhere}
 .scroll{overflow-x:auto;background:var(--c);border-radius:1rem}
 table{border-collapse:collapse;inline-size:100%;white-space:nowrap}
 th,td{text-align:start;padding:.4rem 1rem;border-block-end:1px solid color-mix(in srgb,var(--s) 30%,transparent)}
 th{color:var(--s);font-weight:400;font-size:.875rem}
-tr:last-child td{border:0}
+tr:last-child td{border:0}.words td{white-space:normal}
 .settled{color:var(--g)}.returned,.came_back,.refused{color:var(--r)}
 a{color:var(--b);display:inline-block;min-block-size:1.75rem}
-form{display:flex;flex-wrap:wrap;gap:.75rem;align-items:end}
-label{display:grid}
+form{display:flex;max-inline-size:100%;flex-wrap:wrap;gap:.75rem;align-items:end}
+label{display:grid;grid-template-columns:minmax(0,1fr);max-inline-size:100%}
 input,select,button{font:inherit;min-block-size:2.75rem;padding:.25rem .75rem;border-radius:.625rem}
 input,select{border:2px solid var(--s);background:var(--c);color:var(--i);max-inline-size:100%}
 button{border:0;background:var(--b);color:var(--c);font-weight:700}
@@ -108,7 +109,7 @@ def _summary(book: Book, now: datetime) -> str:
 def _files(book: Book) -> str:
     return _table(
         "فایل‌ها",
-        ("شناسهٔ فایل", "روش", "دریافت", "دستورها", "جمع (ریال)", "نتیجه‌ها"),
+        ("نتیجه‌ها", "روش", "دستورها", "جمع (ریال)", "دریافت", "شناسهٔ فایل"),
         [_file(file) for file in list(book.files.values())[: -_SHOWN_MAX - 1 : -1]],
     )
 
@@ -116,12 +117,12 @@ def _files(book: Book) -> str:
 def _file(file: File) -> tuple[str, ...]:
     results = f'<a href="/files/{file.id}/results">CSV</a> <a href="/files/{file.id}/results?format=xml">XML</a>'
     return (
-        f'<bdi dir="ltr">{file.id}</bdi>',
+        results,
         _CHANNELS[Channel(file.channel)],
-        persian_digits(jalali(file.at)),
         persian_digits(str(file.orders)),
         _money(file.rial),
-        results,
+        persian_digits(jalali(file.at)),
+        f'<bdi dir="ltr">{file.id}</bdi>',
     )
 
 
@@ -129,7 +130,7 @@ def _orders(book: Book, now: datetime) -> str:
     shown = list(book.orders.values())[: -_SHOWN_MAX - 1 : -1]
     return _table(
         "دستورها",
-        ("شناسه", "شبا", "گیرنده", "مبلغ (ریال)", "روش", "وضعیت", "شمارهٔ پیگیری", "زمان"),
+        ("شناسه", "مبلغ (ریال)", "وضعیت", "زمان", "گیرنده", "شبا", "روش", "شمارهٔ پیگیری"),
         [_order(order, now) for order in shown],
     )
 
@@ -138,15 +139,18 @@ def _order(order: Order, now: datetime) -> tuple[str, ...]:
     state, reason = order.state(now), order.reason(now)
     moment = {"settled": order.carried_at, "came_back": order.back_at, "returned": order.back_at}.get(state) or order.at
     why = f" ({REASONS[reason]})" if reason else ""
+    number = order.tracking_no if state in ("settled", "came_back") else ""
+    # Of a file the serial number and the row: the account before them is always the same.
+    own = order.own_id[-_SERIAL_DIGITS - len(str(order.row)) - 1 :] if order.file else order.own_id
     return (
-        f'<bdi dir="ltr">{escape(order.own_id)}</bdi>',
-        f'<bdi dir="ltr">{escape(order.iban)}</bdi>',
-        f"<bdi>{escape(harmless(order.name))}</bdi>",
+        f'<bdi dir="ltr">{escape(own)}</bdi>',
         _money(order.rial),
-        _CHANNELS[Channel(order.channel)],
         f'<span class="{state}">{_STATES[state]}{why}</span>',
-        f'<bdi dir="ltr">{order.tracking_no if state in ("settled", "came_back") else ""}</bdi>',
         persian_digits(jalali(moment)),
+        f"<bdi>{escape(harmless(order.name))}</bdi>",
+        f'<bdi dir="ltr">{escape(order.iban)}</bdi>',
+        _CHANNELS[Channel(order.channel)],
+        f'<bdi dir="ltr">{number}</bdi>',
     )
 
 
@@ -166,17 +170,17 @@ def _deposits(book: Book) -> str:
 
 def _fates() -> str:
     rows = [(f'<bdi dir="ltr">...{digits}</bdi>', _FATES[fate]) for digits, fate in FATES.items()]
-    return _table("شباهای آزمایشی", ("پایان شبا", "سرنوشت دستور"), rows)
+    return _table("شباهای آزمایشی", ("پایان شبا", "سرنوشت دستور"), rows, "words")
 
 
-def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def _table(title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], kind: str = "") -> str:
     if not rows:
         return '<p class="note">هنوز چیزی نیست.</p>'
     head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 
