@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mopos.actions import audit as auditing
 from mopos.actions import audit_operators, manage_account, manage_operators
 from mopos.actions.audit_seals import audit_seals
+from mopos.actions.services import Services
 from mopos.base import log as logging
 from mopos.base.clock import jalali, system_clock
 from mopos.base.config import Settings
@@ -32,6 +33,7 @@ from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
 from mopos.cli_fee import fee
 from mopos.cli_ledger import ledger, print_balances
+from mopos.cli_settlement import calendar, settlement
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
 from mopos.domain.operators import store as operators
 from mopos.domain.operators.changes import By
@@ -55,6 +57,8 @@ operator = typer.Typer(help="Who works at the console: names, roles, one-time pa
 app.add_typer(operator, name="operator")
 app.add_typer(fee, name="fee")
 app.add_typer(ledger, name="ledger")
+app.add_typer(settlement, name="settlement")
+app.add_typer(calendar, name="calendar")
 
 
 class DatabaseMissing(Exception):
@@ -519,6 +523,14 @@ def _prepared(*, make: bool = True) -> Iterator[Settings]:
         else:
             refuse_when_behind(settings.database_url or "")
         yield settings
+
+
+def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
+    """For the verbs of other modules: the services of an action, on a database that runs and is at the present."""
+    from mopos.app import build_services  # noqa: PLC0415  # the composition root sees this module
+
+    with _prepared() as settings:
+        return _with_database(settings, lambda db: work(build_services(settings, db, system_clock)))
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:

@@ -63,10 +63,12 @@ async def check_file(services: Services, body: bytes) -> Report:
     return _report(checked, _total(checked, SETTLED), _total(checked, RETURNED))
 
 
-async def take_file(services: Services, operator: Operator, body: bytes) -> Report:
-    """Take all that is certain. Raises `Refused` as above; a bad row stops no other."""
+async def take_file(services: Services, operator: Operator | None, body: bytes) -> Report:
+    """Take all that is certain. `operator` None: the command line. Raises `Refused` as above. A bad row stops no
+    other."""
     checked = await _check(services, body)
-    taken = await take_results(services, checked.news, actor="operator", operator_id=operator.id)
+    operator_id = operator.id if operator else None
+    taken = await take_results(services, checked.news, actor="operator", operator_id=operator_id)
     refused = dict(taken.refused)
     checked = checked._replace(
         news=[result for result in checked.news if result not in refused],

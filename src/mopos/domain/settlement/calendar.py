@@ -6,6 +6,7 @@ Lunar days are fixed by sighting the moon and closures are announced days ahead,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -112,8 +113,12 @@ def holidays_of(year: int) -> Mapping[date, str]:
     ones of years to come are marked as estimated."""
     from holidays import country_holidays  # noqa: PLC0415  # it takes a while, and most processes never need it
 
-    # A holiday's name may hold several, with a semicolon between.
-    return {day: name.replace(";", "؛") for day, name in country_holidays("IR", years=year, language="fa_IR").items()}
+    seed = country_holidays("IR", years=year, language="fa_IR")
+    return {day: _BETWEEN_NAMES.sub("؛ ", name) for day, name in seed.items()}
+
+
+# A day may have several names, written with this or that semicolon between.
+_BETWEEN_NAMES = re.compile(r"\s*[;؛]\s*")
 
 
 def _at(day: date, moment: time) -> datetime:

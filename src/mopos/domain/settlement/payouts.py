@@ -151,6 +151,41 @@ async def add(
     return int(row[0]) if row else 0
 
 
+class Listed(NamedTuple):
+    """A payout, as a list names it."""
+
+    id: int
+    gateway_id: int
+    iban: str
+    payee: str
+    amount: Rial
+    channel: Channel
+    state: PayoutState
+    expected_on: date
+    settled_on: date | None
+    tracking_no: str
+    is_refund: bool
+
+
+# A screenful of a terminal's scrolling; the console has pages.
+LISTED_MAX = 1_000
+
+
+async def of_batch(db: Database, batch_id: int) -> list[Listed]:
+    """A batch's payouts, in their order."""
+    rows = await db.all(
+        """
+        select id, gateway_id, iban, payee, amount_rial, channel, state, expected_on, settled_on, tracking_no,
+            refund_id is not null
+        from payout where batch_id = %(id)s order by id limit %(most)s
+        """,
+        {"id": batch_id, "most": LISTED_MAX},
+    )
+    return [
+        Listed(*row)._replace(amount=Rial(row[4]), channel=Channel(row[5]), state=PayoutState(row[6])) for row in rows
+    ]
+
+
 class Payout(NamedTuple):
     """A payout, as its results are decided upon."""
 
