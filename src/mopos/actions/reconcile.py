@@ -15,6 +15,7 @@ from psycopg.errors import UniqueViolation
 
 from mopos.actions.finish_attempt import ask, at_bank, record_answer
 from mopos.actions.services import Services
+from mopos.actions.take_results import Result, take_results
 from mopos.base.clock import TEHRAN
 from mopos.base.money import Rial
 from mopos.domain.ledger.entries import booking
@@ -243,8 +244,6 @@ def _payout(line: Waiting, what: PaidOut | CameBack) -> Matched:
 
 async def _take_back(services: Services, line: Waiting, what: CameBack) -> bool:
     """The statement brings the news that a payout came back. True: the books know it now."""
-    from mopos.actions.take_results import Result, take_results  # noqa: PLC0415
-
     result = Result(what.payout_id, "returned", what.tracking_no, line.booked_on, line.text[:200])
     taken = await take_results(services, [result], actor="central bank", operator_id=None)
     return bool(taken.returned or taken.already)
