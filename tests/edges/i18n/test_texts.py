@@ -17,6 +17,7 @@ from mopos.edges.i18n.tables import (
     applications,
     channels,
     console,
+    deposits,
     fees,
     integration,
     people,
@@ -26,7 +27,7 @@ from mopos.edges.i18n.tables import (
 )
 from mopos.edges.i18n.texts import TEXTS, err_dsc
 
-AREAS = (web, people, account, applications, channels, reports, integration, console, refunds, fees)
+AREAS = (web, people, account, applications, channels, reports, integration, console, refunds, fees, deposits)
 
 FA, EN = TEXTS[Lang.FA], TEXTS[Lang.EN]
 # The names of the other language stand in that language.
@@ -37,6 +38,7 @@ FIELDS = ("Res", "Amnt", "Nam", "Dsc", "RedirectURL")
 WANTED = {
     *(f"problem.{problem.code}" for problem in PROBLEMS),
     *(f"payrep.{name}" for name in PAYREP_ERRORS.values()),
+    "payrep.partly_refunded",
     *(f"decline.{reason}" for reason in Decline),
     *(f"state.{state}.{part}" for state in State for part in ("title", "sentence")),
     *(f"buyer.{words}.{part}" for words in BUYERS for part in ("title", "sentence")),

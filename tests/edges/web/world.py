@@ -86,11 +86,31 @@ def _ids(world: World) -> tuple[int, int]:
     return world.account_id, world.owner.person_id
 
 
-_WITH_CHECK_DIGIT = {"application"}
+_WITH_CHECK_DIGIT = {"application", "refund"}
 _MADE = {
     "application": (
         "insert into application (account_id, created_at) values (%s, now()) returning id",
         lambda world: (world.account_id,),
+    ),
+    "refund": (
+        """
+        with taken as (
+            update purchase set refund_rial = refund_rial + 1 where id = %s returning id, gateway_id
+        ),
+        made as (
+            insert into refund (purchase_id, gateway_id, amount_rial, method, reason, state, last_event, created_at)
+            select id, gateway_id, 1, 'bank', 'test', 'REQUESTED', 'requested', now() from taken
+            returning id, gateway_id
+        ),
+        event as (
+            insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
+            select 'refund', id, 1, 'requested', '', 'REQUESTED', 'merchant', now() from made returning id, subject_id
+        )
+        select subject_id, book(event.id, 'refund_requested', now(), now(), '{merchant_payable}', array[gateway_id],
+            '{refunds_in_flight}', '{0}', '{1}')
+        from event, made
+        """,
+        lambda world: (int(world.parts["purchase"][:-1]),),
     ),
     "invitation": (
         """
@@ -152,6 +172,19 @@ _MADE = {
         on conflict (act, subject) where decided_at is null do update set reason = 'test' returning id
         """,
         lambda world: (world.parts["gateway"],),
+    ),
+    "fee_plan": (
+        """
+        with plan as (
+            insert into fee_plan (name, bearer, created_at)
+            values (gen_random_uuid()::text, 'merchant', now()) returning id
+        ),
+        bracket as (
+            insert into fee_bracket (plan_id, valid_from, above_rial, ppm) select id, now(), 0, 200 from plan
+        )
+        select id from plan
+        """,
+        lambda _: (),
     ),
     "job": (
         """

@@ -14,13 +14,14 @@ from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.domain.operators import log, proposals, transcripts
 from mopos.domain.operators.model import Act, Duty, about_purchase, check_reason
-from mopos.domain.payments import store
+from mopos.domain.payments import refund_store, store
 from mopos.domain.payments.model import Purchase
+from mopos.domain.payments.refund_rules import left
 from mopos.domain.payments.states import State, move
 from mopos.domain.reports import model, one, search
 from mopos.domain.reports.model import Filter
 from mopos.edges.console import show
-from mopos.edges.web import render
+from mopos.edges.web import give_back, render
 from mopos.edges.web.ask import Ask, NotFound
 from mopos.edges.web.routes import Route
 
@@ -96,6 +97,9 @@ async def _page(ask: Ask, refused: Refused | None = None) -> Response[Any]:
         asked=next((entry for entry in entries if str(entry.id) == ask.query("asked")), None),
         waiting=waiting,
         corrections=_corrections(ask, purchase),
+        refunds=await refund_store.of_purchase(db, purchase_id) if purchase.paid_at else [],
+        refund_tones=give_back.TONES,
+        may_give_back=purchase.state is State.PAID and left(purchase) > 0 and ask.may(Duty.REFUND),
     )
 
 

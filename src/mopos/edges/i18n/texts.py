@@ -26,6 +26,7 @@ from mopos.edges.i18n.tables import (
     applications,
     channels,
     console,
+    deposits,
     fees,
     integration,
     people,
@@ -212,6 +213,11 @@ _TABLE: dict[str, tuple[str, str]] = {
     "payrep.reversed": ("مبلغ به‌طور کامل به خریدار برگشت.", "The whole amount was given back to the buyer."),
     "payrep.being_reversed": ("مبلغ در حال برگشت به خریدار است.", "The amount is being given back to the buyer."),
     "payrep.refunded": ("مبلغ به‌طور کامل به خریدار بازپرداخت شد.", "The whole amount was refunded to the buyer."),
+    # Beside Err 0; the amount follows.
+    "payrep.partly_refunded": (
+        "خرید پرداخت شده و بخشی از مبلغ آن به خریدار بازپرداخت شده است:",
+        "The purchase is paid, and a part of it was refunded to the buyer:",
+    ),
     "payrep.under_review": (
         "پاسخ بانک با این خرید یکسان نیست و در دست بررسی است.",
         "What the bank said differs from this purchase; it is under review.",
@@ -464,6 +470,7 @@ _AREAS = (
     fees,
     refunds,
     settlement_core,
+    deposits,
 )
 _ALL = _TABLE | {key: pair for area in _AREAS for key, pair in area.TABLE.items()}
 
@@ -481,4 +488,4 @@ def err_dsc(err: int, decline: Decline | None = None) -> str:
 
 def partly_refunded(given_back: Rial) -> str:
     """`PayRep`'s `ErrDsc` beside Err 0 where refunds have given a part back: how much."""
-    return f"{TEXTS[Lang.FA]['refund.err_dsc']} {rial(given_back, Lang.FA)}"
+    return f"{TEXTS[Lang.FA]['payrep.partly_refunded']} {rial(given_back, Lang.FA)}"

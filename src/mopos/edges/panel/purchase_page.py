@@ -8,19 +8,23 @@ from typing import Any, NamedTuple
 
 from litestar import Response
 
+from mopos.actions.expect_settlement import expected_day
 from mopos.actions.report_result import report_of
 from mopos.banks.issuers import issuer
 from mopos.base.clock import jalali
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
 from mopos.base.text import persian_digits
+from mopos.domain.accounts.model import Allow
+from mopos.domain.payments import refund_store
 from mopos.domain.payments import store as payments
 from mopos.domain.reports import one
 from mopos.domain.reports.one import OneAttempt, OneEvent, Whole
 from mopos.edges.i18n.lang import Lang
+from mopos.edges.panel.money_words import day_of
 from mopos.edges.pay_rep import result_of
 from mopos.edges.soap.result import PayRepResult
-from mopos.edges.web import render
+from mopos.edges.web import give_back, render
 from mopos.edges.web.ask import Ask, NotFound
 
 # The guide's fields of the form (section 3), and the signature that a gateway may want beside them.
@@ -62,7 +66,23 @@ async def purchase_page(ask: Ask, panel: str, tones: Mapping[str, str]) -> Respo
         amount=Rial(found.amount_rial),
         form=form_of(found),
         lines=await one.ledger_lines(db, found.id),
+        **await _settled(ask, found),
+        refunds=await refund_store.of_purchase(ask.services.db, found.id) if found.paid_at else [],
+        refund_tones=give_back.TONES,
+        give_back_url=f"{panel}/purchases/{with_check_digit(found.id)}/give-back"
+        if found.state == "PAID" and found.refund_rial < found.amount_rial and ask.may(Allow.REFUND)
+        else "",
     )
+
+
+async def _settled(ask: Ask, found: Whole) -> dict[str, Any]:
+    """How its money reached the merchant, or when that is to be expected."""
+    settled = await one.settled_by(ask.services.reports, found.id)
+    waits = found.state == "PAID" and settled is None and found.refund_rial < found.amount_rial
+    expected = None
+    if waits and not await one.is_held(ask.services.reports, found.id):
+        expected = await expected_day(ask.services, found.paid_at)
+    return {"settled": settled, "expected_on": expected, "day": lambda day: day_of(day, ask.lang)}
 
 
 def timeline(events: list[OneEvent], attempts: list[OneAttempt]) -> list[Happened]:

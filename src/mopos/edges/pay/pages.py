@@ -224,22 +224,26 @@ def already_paid_page(view: PurchaseView, lang: Lang) -> Page:
     """The same form again, after it was paid. Whoever posts it sees neither card nor name, nor the page's address."""
     t, o = TEXTS[lang], TEXTS[lang.other]
     # Whose money went back is not told that it was paid, and no more.
-    words = "already_paid" if _state(view) is State.PAID else f"state.{_state(view)}"
+    title, sentence = (
+        ("already_paid.title", "already_paid.sentence")
+        if _state(view) is State.PAID
+        else (f"state.{_state(view)}.title", f"state.{_state(view)}.sentence")
+    )
     rows = [Row(t["label.merchant"], view.merchant)]
     if view.paid_at:
         rows.append(Row(f"{t['label.paid_at']} ({t['label.tehran']})", date_time(view.paid_at, lang)))
     rows.append(Row(t["label.number"], view.number, code=True))
     html = _RECEIPT.render(
-        **_frame(lang, t[f"{words}.title"], None, view),
+        **_frame(lang, t[title], None, view),
         tone=_TONES[_state(view)],
-        sentence=t[f"{words}.sentence"],
+        sentence=t[sentence],
         reason="",
         notice="",
         **_amount(view, lang),
         rows=rows,
         actions=[Action(t["action.back"], view.back_url)],
         moving=None,
-        fold=(o[f"{words}.title"], o[f"{words}.sentence"]),
+        fold=(o[title], o[sentence]),
         print_hint=False,
     )
     return _page(409, html)

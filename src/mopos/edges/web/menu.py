@@ -22,6 +22,9 @@ class Entry(NamedTuple):
 _PANEL: tuple[tuple[str, str, Allow], ...] = (
     ("menu.dashboard", "", Allow.SEE_MONEY),
     ("menu.purchases", "/purchases", Allow.SEE_MONEY),
+    ("menu.refunds", "/refunds", Allow.SEE_MONEY),
+    ("menu.deposits", "/deposits", Allow.SEE_MONEY),
+    ("menu.statement", "/statement", Allow.SEE_MONEY),
     ("menu.exports", "/exports", Allow.EXPORT),
     ("menu.gateways", "/gateways", Allow.ENTER),
     ("menu.integration", "/integration", Allow.INTEGRATE),
@@ -37,6 +40,7 @@ _CONSOLE: tuple[tuple[str, str, Duty], ...] = (
     ("menu.accounts", "/console/accounts", Duty.LOOK),
     ("menu.search", "/console/purchases", Duty.LOOK),
     ("menu.queues", "/console/queues", Duty.LOOK),
+    ("menu.refunds", "/console/refunds", Duty.LOOK),
     ("menu.proposals", "/console/proposals", Duty.LOOK),
     ("menu.fees", "/console/fees", Duty.LOOK),
     ("menu.terminals", "/console/terminals", Duty.LOOK),
@@ -62,6 +66,8 @@ def menu_of(ask: Ask) -> list[Entry]:
     if ask.area == "panel":
         # Applications have no entry of their own: they become gateways.
         here = here.replace(f"{root}/applications", f"{root}/gateways")
+        # A settlement is looked at from a deposit.
+        here = here.replace(f"{root}/settlements/", f"{root}/deposits/")
     elif ask.area == "console":
         # Nor have gateways and people here: they are found by their accounts.
         here = here.replace("/console/gateways/", "/console/accounts/").replace(
