@@ -48,6 +48,8 @@ _ENVIRONMENT.globals.update(
     jalali=jalali,
     tehran=lambda moment: moment.astimezone(TEHRAN),
 )
+# Persian in what the log keeps is shown as Persian.
+_ENVIRONMENT.policies["json.dumps_kwargs"] = {"sort_keys": True, "ensure_ascii": False}
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "

@@ -4,7 +4,7 @@ TABLE: dict[str, tuple[str, str]] = {
     # The buyer's page.
     "fee.agree.title": ("مبلغ را بررسی کنید", "Check the amount"),
     "fee.agree.sentence": (
-        "فروشگاه کارمزد پرداخت را به مبلغ خرید افزوده است. با زدن دکمه به صفحهٔ بانک می‌روید و همین جمع را می‌پردازید.",
+        "کارمزد پرداخت به مبلغ خرید افزوده شده است. با زدن دکمه به صفحهٔ بانک می‌روید و همین جمع را می‌پردازید.",
         "A payment fee is added to the price. The button takes you to the bank, where you pay exactly this total.",
     ),
     "fee.agree.button": ("می‌پذیرم؛ رفتن به صفحهٔ بانک", "Accept, and continue to the bank"),
@@ -104,7 +104,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "fees.when.present": ("برقرار", "In force"),
     "fees.when.future": ("اعلام‌شده", "Announced"),
     "fees.fee": ("کارمزد", "Fee"),
-    "fees.since": ("از", "Since"),
+    "fees.since": ("از", "From"),
     "fees.now": ("اکنون", "Now"),
     "fees.next": ("اعلام‌شده برای بعد", "Announced"),
     "fees.none": ("بی‌کارمزد", "No fee"),
