@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from mopos.base.db import Database
+from mopos.base.db import Database, Row
 from mopos.base.money import Rial
 
 # What an operator works through in a day; the next ones follow when these are done.
@@ -71,26 +71,40 @@ class Payee(NamedTuple):
     owed: Rial
 
 
+_PAYEE = """
+    select c.id, c.iban, c.name, c.national_id, c.payee, c.iban_owner, c.iban_matches, coalesce(owed.rial, 0)
+    from account c
+    left join lateral (
+        select sum(b.credit_rial - b.debit_rial)::bigint as rial from gateway g
+        join ledger_account a on a.kind = 'merchant_payable' and a.owner = g.id
+        join ledger_balance b on b.account_id = a.id where g.account_id = c.id
+    ) owed on true
+    where exists (select from gateway g where g.account_id = c.id)
+"""
+
+
+def _payee(row: Row) -> Payee:
+    return Payee(*row)._replace(owed=Rial(row[7]))
+
+
 async def waiting(db: Database) -> list[Payee]:
     """Accounts with a gateway whose present IBAN, name or national id nobody has agreed to, those with most money
     first."""
     rows = await db.all(
-        """
-        select c.id, c.iban, c.name, c.national_id, c.payee, c.iban_owner, c.iban_matches, coalesce(owed.rial, 0)
-        from account c
-        left join lateral (
-            select sum(b.credit_rial - b.debit_rial)::bigint as rial from gateway g
-            join ledger_account a on a.kind = 'merchant_payable' and a.owner = g.id
-            join ledger_balance b on b.account_id = a.id where g.account_id = c.id
-        ) owed on true
-        where exists (select from gateway g where g.account_id = c.id)
-            and (c.payee is null or (c.payee ->> 'iban', c.payee ->> 'name', c.payee ->> 'national_id')
-                is distinct from (c.iban, c.name, c.national_id))
+        f"""
+        {_PAYEE} and (c.payee is null or (c.payee ->> 'iban', c.payee ->> 'name', c.payee ->> 'national_id')
+            is distinct from (c.iban, c.name, c.national_id))
         order by coalesce(owed.rial, 0) desc, c.id limit %(most)s
         """,
         {"most": LISTED_MAX},
     )
-    return [Payee(*row)._replace(owed=Rial(row[7])) for row in rows]
+    return [_payee(row) for row in rows]
+
+
+async def find(db: Database, account_id: int) -> Payee | None:
+    """An account with a gateway, whether or not somebody has to look at it."""
+    row = await db.one(f"{_PAYEE} and c.id = %(id)s", {"id": account_id})
+    return _payee(row) if row else None
 
 
 async def confirm(
