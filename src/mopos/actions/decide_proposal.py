@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mopos.actions import decide_application, decide_batch, help_people, hold_money, manage_operators
 from mopos.actions.correct_by_hand import correct
+from mopos.actions.correct_entry import correct_entry
 from mopos.actions.manage_operators import Handed
 from mopos.actions.services import Services
 from mopos.base.errors import Refused
@@ -47,6 +48,8 @@ async def approve(services: Services, approver: Operator, proposal: Proposal, *,
             await decide_batch.approve_batch(services, approver, proposal, note)
         case Act.SET_DEBT:
             await hold_money.set_debt(services, approver, proposal, note)
+        case Act.CORRECT_ENTRY:
+            await correct_entry(services, approver, proposal, note)
         case _:
             return Done(await _about_operator(services, approver, proposal, note))
     return Done()

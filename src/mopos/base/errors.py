@@ -316,6 +316,11 @@ PROBLEMS: tuple[Problem, ...] = (
     Problem("exception_gateway", "gateway", 400),
     Problem("exception_terminal", "terminal", 400),
     Problem("exception_floor", "", 409),
+    # The books.
+    Problem("books_moment", "day", 400),
+    Problem("entry_not_correctable", "", 409),
+    Problem("entry_corrected", "", 409),
+    Problem("correction_floor", "", 409),
     # The bank, and ourselves.
     Problem("bank_unavailable", "", 502, try_again=True),
     Problem("page_not_found", "", 404),

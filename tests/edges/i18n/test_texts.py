@@ -15,6 +15,7 @@ from mopos.edges.i18n import Lang
 from mopos.edges.i18n.tables import (
     account,
     applications,
+    books,
     channels,
     console,
     deposits,
@@ -27,7 +28,7 @@ from mopos.edges.i18n.tables import (
 )
 from mopos.edges.i18n.texts import TEXTS, err_dsc
 
-AREAS = (web, people, account, applications, channels, reports, integration, console, refunds, fees, deposits)
+AREAS = (web, people, account, applications, books, channels, reports, integration, console, refunds, fees, deposits)
 
 FA, EN = TEXTS[Lang.FA], TEXTS[Lang.EN]
 # The names of the other language stand in that language.

@@ -53,11 +53,14 @@ async def make_world(stack: Stack) -> World:
         bought = await shop.buy(web)
     ((purchase_id,),) = stack.sql("select id from purchase where res = %s", bought.res)
     ((terminal_id,),) = stack.sql("select min(id) from terminal")
+    ((book_id, entry_id),) = stack.sql("select max(credit_id), max(entry_id) from ledger_line")
     world.parts = {
         "account": with_check_digit(account_id),
         "gateway": shop.id,
         "purchase": with_check_digit(purchase_id),
         "terminal": str(terminal_id),
+        "book": str(book_id),
+        "entry": str(entry_id),
         "ref": secrets.token_urlsafe(16),
         "name": "icon-192.png",
     }
@@ -88,6 +91,14 @@ def _ids(world: World) -> tuple[int, int]:
 
 _WITH_CHECK_DIGIT = {"application", "refund"}
 _MADE = {
+    "split": (
+        """
+        insert into split (gateway_id, valid_from, parts, at)
+        select g.id, clock_timestamp(),
+            '{"fee_from": "all", "parts": [{"payee": "x", "iban": "IR430120000000000000000001"}]}', now() from gateway g where g.account_id = %s limit 1 returning id
+        """,
+        lambda world: (world.account_id,),
+    ),
     "application": (
         "insert into application (account_id, created_at) values (%s, now()) returning id",
         lambda world: (world.account_id,),

@@ -49,3 +49,38 @@ comment on function seal_hash(journal) is 'A row''s hash. A stretch''s: sha256 o
 -- How far each of them is sealed, and how far it is certain that nothing can appear any more.
 insert into progress (name, position, seen, seen_xid, at) values
     ('seal journal', 0, 0, '0', now()), ('seal ledger_line', 0, 0, '0', now()), ('seal money_event', 0, 0, '0', now());
+
+-- Take back what the closing of an exception booked, all of it, by entries that name the old ones; the exception is open
+-- again, and so is its line of the bank account. Returns the last of the entries; null: the entry is of something else,
+-- or was taken back already.
+create function take_back(entry_ bigint, operator_ bigint, reason_ text, data_ jsonb, now_ timestamptz)
+returns bigint language plpgsql volatile as $$
+declare
+    closing money_event;
+    x recon_exception;
+    event bigint;
+    old bigint;
+    number bigint;
+begin
+    select e.* into closing from ledger_line l join money_event e on e.id = l.event_id where l.entry_id = entry_ limit 1;
+    if not found or closing.noun <> 'exception' or closing.event <> 'closed' then return null; end if;
+    update recon_exception set state = 'OPEN', last_event = 'reopened', version = version + 1, closed_at = null
+    where id = closing.subject_id and state = 'CLOSED' and version = closing.version returning * into x;
+    if not found then return null; end if;
+    insert into money_event
+        (noun, subject_id, version, event, from_state, to_state, actor, operator_id, at, reason, data)
+    values ('exception', x.id, x.version, 'reopened', 'CLOSED', 'OPEN', 'operator', operator_, now_, reason_, data_)
+    returning id into event;
+    for old in select distinct entry_id from ledger_line where event_id = closing.id order by entry_id loop
+        number := nextval('ledger_entry_seq');
+        insert into ledger_line
+            (entry_id, event_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at, corrects)
+        select number, event, 'correction', credit_id, debit_id, amount_rial, now_, effective_at, old
+        from ledger_line where event_id = closing.id and entry_id = old;
+    end loop;
+    -- A deposit that was written down by this very act; one that the worker recognised has its line MATCHED.
+    delete from psp_deposit d using statement_line l
+    where l.id = x.statement_line_id and l.state = 'CLOSED' and d.statement_line_id = l.id;
+    update statement_line set state = 'SUSPENSE', matched_as = '' where id = x.statement_line_id and state = 'CLOSED';
+    return number;
+end $$;

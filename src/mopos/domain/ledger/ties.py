@@ -31,9 +31,12 @@ standing as (
     where kind in ('merchant_payable', 'merchant_held', 'refunds_in_flight', 'settlement_in_transit')
 ),
 adjusted as (
-    -- What reconciliation gave to merchants, or a bank took back from them, beside their purchases.
-    select coalesce(sum(case entry when 'suspense_to_merchant' then amount_rial else -amount_rial end), 0) as rial
-    from ledger_line where entry in ('suspense_to_merchant', 'bank_took_back')
+    -- What reconciliation gave to merchants, or a bank took back from them, beside their purchases; and what of it was
+    -- corrected.
+    select coalesce(sum(case c.kind when 'merchant_payable' then l.amount_rial else -l.amount_rial end), 0) as rial
+    from ledger_line l join ledger_account d on d.id = l.debit_id join ledger_account c on c.id = l.credit_id
+    where l.entry in ('suspense_to_merchant', 'bank_took_back', 'correction')
+        and 'merchant_payable' in (d.kind, c.kind)
 )
 select
     coalesce(took, 0) as banks_took,

@@ -86,4 +86,6 @@ MOVES: tuple[MoneyMove, ...] = (
     MoneyMove("exception", X.OPEN, "vanished", X.CLOSED, "worker"),
     # By an operator's act, with its reason; the act names the entry.
     MoneyMove("exception", X.OPEN, "closed", X.CLOSED, "operator"),
+    # What the act booked is taken back by an entry that names it; the difference is there again.
+    MoneyMove("exception", X.CLOSED, "reopened", X.OPEN, "two operators", "correction"),
 )

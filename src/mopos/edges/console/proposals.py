@@ -60,6 +60,8 @@ def url_of(proposal: Proposal) -> str:
             return f"/console/purchases/{number_in(proposal.subject)}"
         case Act.SUSPEND_GATEWAY | Act.REVOKE_RMZ:
             return f"/console/gateways/{number_in(proposal.subject)}"
+        case Act.CORRECT_ENTRY:
+            return f"/console/books/entries/{number_in(proposal.subject)}"
         case Act.RESET_PERSON:
             return f"/console/people/{number_in(proposal.subject)}"
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mopos.edges.console import (
     accounts,
     applications,
+    books,
     fees,
     jobs,
     log,
@@ -16,6 +17,7 @@ from mopos.edges.console import (
     refunds,
     security,
     sign_in,
+    splits,
     system,
     terminals,
 )
@@ -30,8 +32,10 @@ ROUTES: list[Route] = [
     *purchases.ROUTES,
     *refunds.ROUTES,
     *proposals.ROUTES,
+    *books.ROUTES,
     *terminals.ROUTES,
     *fees.ROUTES,
+    *splits.ROUTES,
     *jobs.ROUTES,
     *log.ROUTES,
     *operators.ROUTES,

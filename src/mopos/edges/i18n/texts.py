@@ -24,6 +24,7 @@ from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.tables import (
     account,
     applications,
+    books,
     channels,
     console,
     deposits,
@@ -463,6 +464,7 @@ _AREAS = (
     people,
     account,
     applications,
+    books,
     channels,
     reports,
     integration,
