@@ -1,6 +1,8 @@
 """Sentences about payout files and their results. Persian, English."""
 
 TABLE: dict[str, tuple[str, str]] = {
+    "console.did.make_payout_file": ("ساختن فایل پرداخت برای بانک", "Made a payout file"),
+    "console.did.mark_batch_submitted": ("ثبت تحویل دسته به بانک", "Marked a batch as handed to the bank"),
     "problem.batch_not_approved": (
         "این دسته هنوز به تأیید دو نفر نرسیده یا لغو شده است؛ فایل آن ساخته نمی‌شود.",
         "This batch is not approved by two operators, or it is cancelled: no file is made of it.",
