@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
+from tests.settled import make_shop, settle
 from tests.stack import Stack, browser
 from tests.web import Member, give_gateway, make_account, make_member, make_operator
 
@@ -63,8 +64,25 @@ async def make_world(stack: Stack) -> World:
         "entry": str(entry_id),
         "ref": secrets.token_urlsafe(16),
         "name": "icon-192.png",
-    }
+        "kind": "sales",
+    } | _settled(stack, account_id)
     return world.again()
+
+
+def _settled(stack: Stack, account_id: int) -> dict[str, str]:
+    """A settlement of the account that was paid by a deposit."""
+    made = make_shop(stack, 1, account_id=account_id)
+    iban = "IR062960000000100324200001"
+    stack.sql(
+        """
+        update account set iban = %s, name = %s, national_id = %s,
+            payee = jsonb_build_object('iban', %s::text, 'name', %s::text, 'national_id', %s::text)
+        where id = %s
+        """,
+        *(iban, "فروشگاه آزمون", "", iban, "فروشگاه آزمون", "", account_id),
+    )
+    settlement, payouts = settle(made)
+    return {"settlement": str(settlement), "payout": str(payouts[0])}
 
 
 def _perishable(stack: Stack, world: World) -> dict[str, str]:
@@ -95,7 +113,8 @@ _MADE = {
         """
         insert into split (gateway_id, valid_from, parts, at)
         select g.id, clock_timestamp(),
-            '{"fee_from": "all", "parts": [{"payee": "x", "iban": "IR430120000000000000000001"}]}', now() from gateway g where g.account_id = %s limit 1 returning id
+            '{"fee_from": "all", "parts": [{"payee": "x", "iban": "IR430120000000000000000001"}]}', now()
+        from gateway g where g.account_id = %s limit 1 returning id
         """,
         lambda world: (world.account_id,),
     ),

@@ -123,6 +123,12 @@ async def of_gateway(db: Database, gateway_id: int) -> list[Kept]:
     return [_kept(row) for row in rows]
 
 
+async def find(db: Database, split_id: int) -> Kept | None:
+    """One split."""
+    row = await db.one(f"select {_KEPT} from split s where s.id = %(id)s", {"id": split_id})  # noqa: S608
+    return _kept(row) if row else None
+
+
 async def waiting(db: Database) -> list[Kept]:
     """Splits that merchants have set and no operator has looked at, the oldest first."""
     rows = await db.all(

@@ -1,4 +1,4 @@
-"""Sentences about what settlement refuses: rules, calendar, batches, splits, holds, payees, results. Persian, English."""
+"""Sentences about what settlement refuses and does: rules, batches, splits, holds, results. Persian, English."""
 
 TABLE: dict[str, tuple[str, str]] = {
     # What members are told of, and what stands in an account's activity log.
@@ -7,6 +7,51 @@ TABLE: dict[str, tuple[str, str]] = {
     "act.split_changed": ("تسهیم درگاه تغییر کرد", "The gateway's split was changed"),
     "act.payouts_stopped": ("واریزهای درگاه متوقف شد", "The gateway's payouts were stopped"),
     "act.payouts_resumed": ("واریزهای درگاه از سر گرفته شد", "The gateway's payouts were resumed"),
+    # Splits, as operators look at them.
+    "menu.splits": ("تسهیم‌ها", "Splits"),
+    "console.splits.title": ("تسهیم‌های بررسی‌نشده", "Splits to look at"),
+    "console.splits.sentence": (
+        "پذیرنده این تسهیم‌ها را نوشته است. تا یکی از شما گیرنده‌ها را ندیده باشد، همهٔ پول به خود پذیرنده می‌رسد.",
+        "Merchants have set these. Until one of you has looked at the parties, all goes to the merchant himself.",
+    ),
+    "console.splits.none": ("تسهیمی در انتظار بررسی نیست.", "No split waits to be looked at."),
+    "console.splits.split": ("تسهیم", "Split"),
+    "console.splits.look": ("دیدن تسهیم", "Look at split"),
+    "console.splits.gateway": ("درگاه", "Gateway"),
+    "console.splits.parties": ("گیرنده‌ها", "Parties"),
+    "console.splits.since": ("زمان نوشتن", "Set"),
+    "console.splits.from": ("از", "From"),
+    "console.splits.fee_from": ("کارمزد را چه کسی می‌پردازد", "Who bears the fee"),
+    "console.splits.fee_from.all": ("همهٔ گیرنده‌ها", "All parties"),
+    "console.splits.fee_from.remainder": ("گیرندهٔ باقی‌مانده", "The remainder's party"),
+    "console.splits.payee": ("گیرنده", "Party"),
+    "console.splits.iban": ("شبا", "IBAN"),
+    "console.splits.national_id": ("شناسهٔ ملی", "National id"),
+    "console.splits.share": ("سهم", "Share"),
+    "console.splits.remainder": ("باقی‌مانده", "The remainder"),
+    "console.splits.ends": (
+        "این تسهیم پایان می‌یابد و همهٔ پول به پذیرنده می‌رسد.",
+        "This ends the split: all goes to the merchant.",
+    ),
+    "console.splits.agree": ("تأیید گیرنده‌ها", "Agree to the parties"),
+    "console.splits.agree.sentence": (
+        "از تسویهٔ بعد، پول به این گیرنده‌ها واریز می‌شود. قرارداد و صاحب هر شبا را پیش از آن ببینید.",
+        "From the next settlement on they are paid. Look at the contract and at whose each IBAN is first.",
+    ),
+    "done.split_agreed": ("گیرنده‌ها تأیید شدند.", "The parties were agreed to."),
+    "console.did.agree_split": ("تسهیم را تأیید کرد", "agreed to a split"),
+    "console.did.set_split": ("تسهیم را تعیین کرد", "set a split"),
+    "console.did.set_money_rule": ("قاعدهٔ تسویه را تعیین کرد", "set a rule of settlement"),
+    "console.did.set_closure": ("وضعیت یک روز بانکی را نوشت", "wrote of a bank day"),
+    "console.did.remove_closure": ("نوشتهٔ یک روز بانکی را برداشت", "took back what was written of a bank day"),
+    "console.did.cancel_batch": ("دستهٔ تسویه را لغو کرد", "cancelled a batch"),
+    "console.did.approve_batch": ("دستهٔ تسویه را تأیید کرد", "approved a batch"),
+    "console.did.set_debt": ("سقف بدهی درگاه را تعیین کرد", "set how far a gateway may be in debt"),
+    "console.did.place_hold": ("پولی را نگه داشت", "held money"),
+    "console.did.release_hold": ("پول نگه‌داشته را آزاد کرد", "released held money"),
+    "console.did.stop_payouts": ("واریزهای درگاه را متوقف کرد", "stopped a gateway's payouts"),
+    "console.did.resume_payouts": ("واریزهای درگاه را از سر گرفت", "resumed a gateway's payouts"),
+    "console.did.confirm_payee": ("گیرندهٔ واریزها را تأیید کرد", "agreed to where an account's money goes"),
     "problem.rule_unknown": ("چنین قاعده‌ای نیست.", "There is no such rule."),
     "problem.rule_value_wrong": (
         "این مقدار برای این قاعده پذیرفته نیست. نمونهٔ کنار آن را ببینید.",
