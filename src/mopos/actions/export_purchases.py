@@ -1,4 +1,5 @@
-"""The worker writes the purchases that somebody wants as a file, page by page, in flat memory.
+"""The worker writes what somebody wants as a file, page by page, in flat memory: purchases, or a statement
+(`export_sources`).
 
 Claim, write, record: the claim is a lease that each page extends, so the export of a killed worker is taken up again,
 from its beginning, and two workers never finish the same one.
@@ -16,18 +17,15 @@ from typing import Any, Protocol
 
 import structlog
 
+from mopos.actions.export_sources import SOURCES
 from mopos.actions.services import Services
 from mopos.base.db import DatabaseUnavailable
 from mopos.base.errors import Refused
-from mopos.domain.reports import exports, one, search
+from mopos.domain.reports import exports
 from mopos.domain.reports.exports import Export
-from mopos.domain.reports.model import fields_of, parse_filter
-from mopos.domain.reports.search import Line, Search
 from mopos.outside.export_files import ExportFiles
 
 KEPT = timedelta(hours=24)
-# Purchases read and written at a time: some megabytes.
-PAGE = 2_000
 # Far above what a page takes; who is silent for so long is dead.
 _LEASE = timedelta(minutes=2)
 _TELL_EVERY_S = 5.0
@@ -38,10 +36,10 @@ log = structlog.get_logger()
 
 
 class Sheet(Protocol):
-    """A file that takes purchases: the edges know its columns and its words."""
+    """A file that takes rows of its kind: the edges know its columns and its words."""
 
-    def add(self, lines: Sequence[Line]) -> None:
-        """Write these purchases below the others."""
+    def add(self, lines: Sequence[Any]) -> None:
+        """Write these rows below the others."""
 
     def close(self) -> None:
         """Finish the file."""
@@ -120,12 +118,11 @@ class _Writing:
 
 
 async def _write(services: Services, writing: _Writing) -> bool:
-    wanted = parse_filter(fields_of(writing.export.query))
-    gateways = [gateway.id for gateway in await one.gateways(services.reports, writing.export.account_id)]
-    if wanted.gateway_id is not None:
-        gateways = [gateway for gateway in gateways if gateway == wanted.gateway_id]
-    found = await search.prepare(services.reports, gateways, wanted)
-    await _write_pages(services, writing, found, gateways)
+    async for part in SOURCES[writing.export.kind](services, writing.export):
+        await _alive(services, writing, asyncio.to_thread(writing.sheet.add, part.rows))
+        writing.rows += len(part.rows)
+        writing.rows_all = part.rows_all
+        await _tell(services, writing)
     await _alive(services, writing, asyncio.to_thread(writing.sheet.close))
     now = services.clock()
     return await exports.finish(
@@ -137,23 +134,6 @@ async def _write(services: Services, writing: _Writing) -> bool:
         now=now,
         expires_at=now + KEPT,
     )
-
-
-async def _write_pages(services: Services, writing: _Writing, found: Search, gateways: list[int]) -> None:
-    oldest = await search.oldest(services.reports, gateways)
-    newest = before = None
-    while True:
-        page = await found.page(services.reports, before=before, limit=PAGE)
-        await _alive(services, writing, asyncio.to_thread(writing.sheet.add, page.lines))
-        writing.rows += len(page.lines)
-        if page.older is None:
-            return
-        before = page.older
-        newest = newest or (page.lines[0].id if page.lines else before)
-        # Numbers run evenly through time: as much is written as was walked of the way from the newest to the oldest.
-        walked = (newest - before + 1) / max(1, newest - max(oldest, found.values["low"]) + 1)
-        writing.rows_all = max(writing.rows, round(writing.rows / min(1.0, max(walked, 1e-9))))
-        await _tell(services, writing)
 
 
 async def _alive(services: Services, writing: _Writing, work: Coroutine[Any, Any, None]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mopos.base.db import Database
 
@@ -35,11 +36,22 @@ class Export(NamedTuple):
     created_at: datetime
     done_at: datetime | None
     expires_at: datetime
+    kind: str = "purchases"
+    """What stands in it: `purchases` that a filter wants, or the `statement` of a period."""
+
+
+class Part(NamedTuple):
+    """Some of the rows of a file that is being made."""
+
+    rows: Sequence[Any]
+    rows_all: int | None
+    """About how many there will be in all, as far as anybody can tell by now."""
 
 
 _COLUMNS = """
     e.id, e.account_id, e.person_id, coalesce(nullif(p.name, ''), p.mobile), e.format, e.query, e.lang, e.state,
-    e.tries, e.rows_done, e.rows_all, e.path, e.bytes, e.created_at, e.done_at, e.expires_at
+    e.tries, e.rows_done, e.rows_all, e.path, e.bytes, e.created_at, e.done_at, e.expires_at,
+    e.kind
 """
 
 
@@ -54,13 +66,15 @@ async def ask(
     ip: str,
     now: datetime,
     expires_at: datetime,
+    kind: str = "purchases",
 ) -> int | None:
     """Ask the worker for an export, with its line in the account's activity. None: too many are waiting."""
     row = await db.one(
         """
         with asked as (
-            insert into export (account_id, person_id, format, query, lang, next_try_at, created_at, expires_at)
-            select %(account_id)s, %(person_id)s, %(format)s, %(query)s, %(lang)s, %(now)s, %(now)s, %(expires_at)s
+            insert into export (account_id, person_id, format, query, lang, next_try_at, created_at, expires_at, kind)
+            select %(account_id)s, %(person_id)s, %(format)s, %(query)s, %(lang)s, %(now)s, %(now)s, %(expires_at)s,
+                %(kind)s
             where (
                 select count(*) from export
                 where account_id = %(account_id)s and state in ('waiting', 'running')
@@ -70,7 +84,7 @@ async def ask(
         told as (
             insert into activity (account_id, person_id, at, act, subject, data, ip)
             select account_id, person_id, %(now)s, 'export_asked', id::text,
-                jsonb_build_object('format', %(format)s::text, 'query', %(query)s::text), %(ip)s
+                jsonb_build_object('format', %(format)s::text, 'query', %(query)s::text, 'kind', %(kind)s::text), %(ip)s
             from asked
         )
         select id from asked
@@ -84,6 +98,7 @@ async def ask(
             "ip": ip,
             "now": now,
             "expires_at": expires_at,
+            "kind": kind,
             "most": WAITING_MAX,
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from mopos.base.db import Database
@@ -115,6 +115,34 @@ async def whole(db: Database, purchase_id: int, account_id: int | None) -> Whole
         {"purchase_id": purchase_id, "account_id": account_id},
     )
     return Whole(*row) if row else None
+
+
+class SettledBy(NamedTuple):
+    """The deposit by which its money reached the merchant: what PayRep tells as `DatTasvie` and `NoTasvie`."""
+
+    settled_on: date
+    tracking_no: str
+    payout_id: int
+
+
+async def settled_by(db: Database, purchase_id: int) -> SettledBy | None:
+    """How it was settled. None: it has not been (yet)."""
+    row = await db.one(
+        """
+        select s.settled_on, s.tracking_no, s.payout_id
+        from purchase p join gateway g on g.id = p.gateway_id join attempt a on a.id = p.attempt_id
+        cross join lateral settled_by(p.id, p.gateway_id, a.entry_id) s
+        where p.id = %(purchase_id)s and p.state = 'PAID' and a.entry_id <= g.settled_upto
+        """,
+        {"purchase_id": purchase_id},
+    )
+    return SettledBy(*row) if row else None
+
+
+async def is_held(db: Database, purchase_id: int) -> bool:
+    """Whether an operator keeps its money back."""
+    row = await db.one("select 1 from hold where purchase_id = %(id)s and state = 'HELD'", {"id": purchase_id})
+    return row is not None
 
 
 async def attempts(db: Database, purchase_id: int) -> list[OneAttempt]:

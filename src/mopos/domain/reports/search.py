@@ -10,7 +10,7 @@ Purchases are found by words, amounts and cards once the worker has written them
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from mopos.base.db import Database
@@ -58,6 +58,33 @@ class Line(NamedTuple):
     """What all refunds that have not failed come to."""
     refunded_rial: int = 0
     """What of it has been given back for certain."""
+    fee_rial: int = 0
+    """The operator's fee, fixed when it was registered."""
+    fee_by_buyer: bool = False
+    settled_on: date | None = None
+    """The day on which its money reached the merchant (`DatTasvie`)."""
+    tracking_no: str | None = None
+    """The central bank's number of that deposit (`NoTasvie`)."""
+    payout_id: int | None = None
+    held: bool = False
+    """Whether an operator keeps its money back."""
+    expected_on: date | None = None
+    """A forecast, of what is paid and not settled; `actions/expect_settlement.py` makes it."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it brought its merchant money, so that fee and net mean something."""
+        return self.state == "PAID"
+
+    @property
+    def merchant_fee_rial(self) -> int:
+        """What of the fee the merchant bore."""
+        return 0 if self.fee_by_buyer else self.fee_rial
+
+    @property
+    def net_rial(self) -> int:
+        """What it brings the merchant: after the fee, and what was given back for certain."""
+        return self.amount_rial - self.merchant_fee_rial - self.refunded_rial
 
 
 class Page(NamedTuple):

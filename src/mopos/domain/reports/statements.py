@@ -114,13 +114,24 @@ _PAGE = f"""
     hits as (
         select p.id, p.gateway_id, g.name, g.account_id, p.res, p.amount_rial, p.nam, p.dsc, p.state, p.registered_at,
             p.paid_at, p.late, p.acknowledged_at, p.buyer_ip, p.attempt_count, a.bank_ref, a.trace, a.masked_pan,
-            a.decline, a.bank_code, p.refund_rial, p.refunded_rial
+            a.decline, a.bank_code, p.refund_rial, p.refunded_rial, p.fee_rial, p.fee_by_buyer,
+            case when p.state = 'PAID' and a.entry_id <= g.settled_upto then a.entry_id end as settled_entry
         from purchase p join gateway g on g.id = p.gateway_id left join attempt a on a.id = p.attempt_id
         -- An array rather than a join: PostgreSQL 17 and later walk the index once, in order, and stop at the limit.
         where p.id = any(array(select id from c)) and {_WANTED} order by p.id ORDER limit %(limit)s
     )
-    select looked.scanned, looked.edge, hits.*
-    from (select count(*) as scanned, EDGE(id) as edge from c) looked left join hits on true order by hits.id ORDER
+    select looked.scanned, looked.edge, hits.id, hits.gateway_id, hits.name, hits.account_id, hits.res,
+        hits.amount_rial, hits.nam, hits.dsc, hits.state, hits.registered_at, hits.paid_at, hits.late,
+        hits.acknowledged_at, hits.buyer_ip, hits.attempt_count, hits.bank_ref, hits.trace, hits.masked_pan,
+        hits.decline, hits.bank_code, hits.refund_rial, hits.refunded_rial, hits.fee_rial, hits.fee_by_buyer,
+        settled.settled_on, settled.tracking_no, settled.payout_id,
+        hits.state = 'PAID' and exists (select from hold h where h.purchase_id = hits.id and h.state = 'HELD')
+    from (select count(*) as scanned, EDGE(id) as edge from c) looked left join hits on true
+    -- Asked only of what can be settled: of the others the condition is false before the function is called.
+    left join lateral (
+        select s.* from settled_by(hits.id, hits.gateway_id, hits.settled_entry) s where hits.settled_entry is not null
+    ) settled on true
+    order by hits.id ORDER
 """  # noqa: S608  # named constants only
 OLDER = {
     name: _PAGE.replace("DRIVER", driver).replace("ORDER", "desc").replace("EDGE", "min")

@@ -8,16 +8,19 @@ from typing import Any, NamedTuple
 from litestar import Response
 from persiantools.jdatetime import JalaliDate
 
+from mopos.actions.expect_settlement import next_settlements
 from mopos.base.clock import TEHRAN
 from mopos.base.money import Rial
 from mopos.base.text import persian_digits
 from mopos.domain.accounts.model import Allow
 from mopos.domain.reports import one, sales
 from mopos.domain.reports.sales import Day, Sales
+from mopos.domain.settlement import deposit_views
 from mopos.edges.i18n import formats
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.panel import charts
 from mopos.edges.panel.charts import Chart
+from mopos.edges.panel.deposits import words
 from mopos.edges.panel.purchases import chosen_gateways
 from mopos.edges.web import render
 from mopos.edges.web.ask import Ask
@@ -85,8 +88,23 @@ async def _dashboard(ask: Ask) -> Response[Any]:
         Rial=Rial,
         chart_width=charts.WIDTH,
         chart_height=charts.HEIGHT,
+        **await _settlement(ask, chosen),
         values={"gateway": ask.query("gateway")},
     )
+
+
+async def _settlement(ask: Ask, chosen: list[int]) -> dict[str, Any]:
+    """What comes next for the chosen gateways, the last deposit that arrived, and what came back."""
+    db = ask.services.reports
+    coming = await next_settlements(ask.services, ask.account_id)
+    gateway_id = chosen[0] if len(chosen) == 1 else None
+    last = await deposit_views.deposits(db, ask.account_id, gateway_id=gateway_id, states=["SETTLED"], limit=1)
+    return {
+        "coming": [one for one in coming if one.standing.gateway_id in chosen],
+        "last": last[0] if last else None,
+        "returned": await deposit_views.returned(db, ask.account_id),
+        **words(ask),
+    }
 
 
 def _by_hour(hours: list[Sales], lang: Lang, t: Any) -> Drawn:

@@ -68,16 +68,22 @@ async def _make(ask: Ask) -> Response[Any]:
 
 
 async def _ask_for(ask: Ask, fields: Mapping[str, Sequence[str]]) -> None:
+    read_filter(fields, await one.gateways(ask.services.reports, ask.account_id))
+    await ask_for(ask, "purchases", query_of(fields)[:QUERY_LENGTH_MAX])
+
+
+async def ask_for(ask: Ask, kind: str, query: str) -> None:
+    """Ask the worker for a file in the form's `format`. Raises `Refused`: `export_format`, `export_too_many`."""
     chosen = ask.form.get("format", "")
     if chosen not in FORMATS:
         raise Refused(["export_format"])
-    read_filter(fields, await one.gateways(ask.services.reports, ask.account_id))
     asked = await exports.ask(
         ask.services.db,
         account_id=ask.account_id,
         person_id=ask.person.id,
         format=chosen,
-        query=query_of(fields)[:QUERY_LENGTH_MAX],
+        kind=kind,
+        query=query,
         lang=ask.lang,
         ip=ask.ip,
         now=ask.now,
@@ -101,7 +107,7 @@ async def _download(ask: Ask) -> Response[Any]:
 
 def _name(export: Export) -> str:
     day = jalali(export.created_at)[:10].replace("/", "-")
-    return f"purchases-{day}-{export.id}.{export.format}"
+    return f"{export.kind}-{day}-{export.id}.{export.format}"
 
 
 async def _streamed(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

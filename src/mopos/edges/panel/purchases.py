@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from litestar import Response
 
+from mopos.actions.expect_settlement import with_expected
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.text import harmless
@@ -16,6 +17,7 @@ from mopos.domain.reports import one, saved, search
 from mopos.domain.reports.model import QUERY_LENGTH_MAX, STATES, Filter, fields_of, parse_filter, query_of
 from mopos.domain.reports.one import Gateway
 from mopos.domain.reports.search import COUNTED_MAX, Page
+from mopos.edges.panel.money_words import day_of
 from mopos.edges.panel.purchase_page import purchase_page
 from mopos.edges.panel.told_filter import told
 from mopos.edges.web import render
@@ -77,6 +79,7 @@ async def _list(ask: Ask) -> Response[Any]:
     if page.newer is None:
         whole = page.older is None and page.whole
         count = len(page.lines) if whole else await found.count_some(ask.services.reports)
+    page = page._replace(lines=await with_expected(ask.services, page.lines))
     return await _shown(ask, fields, gateways, page=page, count=count)
 
 
@@ -112,6 +115,7 @@ async def _shown(
         older=_further(url, query, before=page.older) if page and page.older is not None else None,
         count=count,
         count_max=COUNTED_MAX,
+        day=lambda day: day_of(day, ask.lang),
         saved=await saved.all_of(ask.services.db, ask.account_id, ask.person.id),
     )
 

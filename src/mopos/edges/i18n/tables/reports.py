@@ -194,11 +194,6 @@ TABLE: dict[str, tuple[str, str]] = {
     "dashboard.unacknowledged.see": ("دیدن این خریدها", "See these purchases"),
     "dashboard.more_than": ("بیش از", "more than"),
     "dashboard.settlement": ("تسویهٔ بعدی", "Next settlement"),
-    "dashboard.settlement.none": (
-        "این نسخه هنوز تسویه نمی‌کند؛ زمان تسویهٔ بعدی معلوم نیست. پول پرداخت‌های موفق در دفتر به نام شما ثبت است.",
-        "This release does not settle yet, so the next settlement is not known. What was paid stands to your credit in "
-        "the books.",
-    ),
     "dashboard.no_gateway": (
         "این حساب هنوز درگاهی ندارد. پس از پذیرفته شدن درخواست درگاه، فروش شما اینجا دیده می‌شود.",
         "This account has no gateway yet. Once an application is approved, your sales appear here.",
