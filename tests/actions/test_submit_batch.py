@@ -101,7 +101,8 @@ async def office(services, dsn, clock) -> Office:
     rows = await services.db.all(
         """
         insert into operator (name, title, role, handle, password_hash, created_at)
-        select name, '', 'finance', decode(md5(name) || md5(name), 'hex'), '', %(now)s from unnest(array['reza', 'sara']) name
+        select name, '', 'finance', decode(md5(name) || md5(name), 'hex'), '', %(now)s
+        from unnest(array['reza', 'sara']) name
         returning id, name
         """,
         {"now": clock()},
@@ -227,6 +228,52 @@ async def test_marking_twice_moves_once(office):
     assert await office.states(batch_id) == {"SUBMITTED": 2}
     events = await office.rows("select noun, count(*) from money_event where event = 'submitted' group by 1 order by 1")
     assert events == [("batch", 1), ("payout", 2)]
+
+
+async def test_a_file_and_a_cancellation_at_once(office):
+    """Whoever comes first wins, and the other one is told: no file of a cancelled batch, no batch cancelled whose file
+    is out."""
+    won = []
+    for round_ in range(8):
+        await office.sell(2)
+        batch_id = await office.approved()
+        rivals = [
+            make_file(office.services, office.first, batch_id, "paya"),
+            cancel_batch(office.services, office.second, batch_id, "آزمون"),
+            make_file(office.services, office.second, batch_id, "paya"),
+        ]
+        found = await asyncio.gather(*(rivals if round_ % 2 else rivals[::-1]), return_exceptions=True)
+        assert all(not isinstance(one, BaseException) or isinstance(one, Refused) for one in found)
+        files = await office.rows("select id from payout_file where batch_id = %(id)s", id=batch_id)
+        state = await office.batch(batch_id)
+        assert (state, len(files)) in {("CANCELLED", 0), ("APPROVED", 1)}
+        named = await office.rows("select distinct file_id from payout where batch_id = %(id)s", id=batch_id)
+        assert named == (files or [(None,)])
+        if files:
+            await mark_submitted(office.services, office.first, batch_id)
+        won.append(state)
+        office.clock.now = (office.clock.now + timedelta(days=1)).replace(hour=8)
+    assert len(won) == 8
+
+
+async def test_an_api_batch_and_its_cancellation_at_once(api):
+    office, bank = api
+    handed = 0
+    for _ in range(6):
+        await office.sell(2)
+        batch_id = await office.approved()
+        rivals = [submit_due(office.services), cancel_batch(office.services, office.first, batch_id, "آزمون")]
+        found = await asyncio.gather(*rivals, return_exceptions=True)
+        assert all(not isinstance(one, BaseException) or isinstance(one, Refused) for one in found)
+        state = await office.batch(batch_id)
+        planned = await office.states(batch_id)
+        assert state in ("SUBMITTED", "CANCELLED")
+        assert planned.keys() == {state}
+        handed += planned.get("SUBMITTED", 0)
+        while await submit_due(office.services):
+            pass
+        assert len(await orders(bank)) == handed
+        office.clock.now = (office.clock.now + timedelta(days=1)).replace(hour=8)
 
 
 @pytest.mark.parametrize("query", ["", "?format=xml"])
