@@ -110,6 +110,10 @@ async def test_the_buyer_bears_it(stack, web):
         ("acquirer_receivable", "merchant_payable", 250_000),
         ("acquirer_receivable", "fee_income", TAKES),
     ]
+    again = await shop.post(web, form)
+    assert (again.status_code, amounts(again)[:3]) == (409, ["250,000", "3,000", "253,000"])
+    audited = stack.run("audit")
+    assert audited.returncode == 0, audited.stdout
 
 
 async def test_who_agreed_and_cancelled_tries_again_at_the_same_total(stack, web):

@@ -42,7 +42,7 @@ async def test_a_plan_is_made_versioned_and_given(stack, shop, finance):
     assert (row["reason"], row["brackets"]) == ("قرارداد", ["0: 0ppm +1200", "6000000: 200ppm cap 40000"])
     async with signed_in(stack, finance) as visitor:
         later = await visitor.send(
-            await visitor.get(made.path), plan_id(made), **{"fixed-0": "1500", "from": "۱۴۰۷/۰۱/۰۱", "reason": "سال نو"}
+            await visitor.get(made.path), plan_id(made), **{"fixed-0": "1000", "from": "۱۴۰۷/۰۱/۰۱", "reason": "سال نو"}
         )
         assert "The version is added." in later.text
         assert "Announced" in later.text

@@ -37,6 +37,7 @@ PAID = PurchaseView(
     back_url="https://shop.example/return?Res=A-1001",
     try_again_path=None,
 )
+FEE = Rial(12_500)
 MAY_TRY_AGAIN = {State.REGISTERED, State.AT_BANK, State.DECLINED, State.CANCELLED}
 
 
@@ -91,6 +92,10 @@ PAGES: dict[str, Callable[[Lang], Page]] = {
     ),
     "crowded": crowded,
     "already-paid": lambda lang: pages.already_paid_page(PAID, lang),
+    "fee-to-agree": lambda lang: pages.purchase_page(
+        replace(in_state(State.REGISTERED), fee=FEE, asks_for_fee=True), lang, stay=False
+    ),
+    "fee-paid": lambda lang: pages.purchase_page(replace(PAID, fee=FEE), lang, stay=True),
     "bank-unavailable": lambda lang: pages.bank_unavailable_page(in_state(State.REGISTERED), lang),
     "to-bank": to_bank,
     "refused": refused,
