@@ -33,6 +33,7 @@ from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
 from mopos.cli_fee import fee
 from mopos.cli_ledger import ledger, print_balances
+from mopos.cli_recon import reconcile_command, statement
 from mopos.cli_settlement import calendar, settlement
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
 from mopos.domain.operators import store as operators
@@ -59,6 +60,8 @@ app.add_typer(fee, name="fee")
 app.add_typer(ledger, name="ledger")
 app.add_typer(settlement, name="settlement")
 app.add_typer(calendar, name="calendar")
+app.add_typer(statement, name="statement")
+app.command("reconcile")(reconcile_command)
 
 
 class DatabaseMissing(Exception):

@@ -3,6 +3,7 @@ overlapping files it comes. A file with a row that cannot be believed is refused
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from itertools import islice
@@ -60,22 +61,27 @@ async def import_statement(
     never seen before. Raises `StatementRefused` (`statement_rows_wrong`, `statement_account_new` and what makes a file
     unreadable)."""
     format_ = _format_of(source)
-    summary = _check(format_, source, iban)
+    # In a thread of its own: a long file is read for seconds, in which payments go on.
+    summary = await asyncio.to_thread(_check, format_, source, iban)
     await _check_account(services, summary.iban, new_account)
     statement_id, is_new = await statement_store.begin(
         services.db,
         summary,
         format_=format_,
-        sha256=_hash(source),
+        sha256=await asyncio.to_thread(_hash, source),
         operator_id=operator_id,
         now=services.clock(),
     )
     source.seek(0)
     lines = (row for row in _read(format_, source, iban) if isinstance(row, Line))
     new = 0
-    while batch := list(islice(lines, BATCH)):
+    while batch := await asyncio.to_thread(_some, lines):
         new += await statement_store.keep(services.db, statement_id, summary.iban, batch)
     return Imported(statement_id, summary, new, summary.lines - new, not is_new)
+
+
+def _some(lines: Iterator[Line]) -> list[Line]:
+    return list(islice(lines, BATCH))
 
 
 def _format_of(source: BinaryIO) -> str:

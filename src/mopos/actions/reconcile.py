@@ -78,6 +78,11 @@ def _one(services: Services, day: date) -> list[Wanted]:
     return [Wanted(services.terminal_id, day)]
 
 
+async def compare_day(services: Services, terminal_id: int, day: date) -> None:
+    """Lay one day beside its report again, as somebody has just asked the bank about it."""
+    await _compare_day(services, Wanted(terminal_id, day))
+
+
 # --- our books and a PSP's report -----------------------------------------------------------------------------------
 
 

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from mopos.actions.audit_operators import audit_newest
 from mopos.actions.derive_reports import derive_reports
 from mopos.actions.export_purchases import export_purchases, forget_old_exports
+from mopos.actions.fetch_reports import fetch_reports
 from mopos.actions.forget_old_console_rows import forget_old_console_rows
 from mopos.actions.forget_old_sign_ins import forget_old_sign_ins
+from mopos.actions.reconcile import reconcile
 from mopos.actions.run_settlement import run_due_settlement
 from mopos.actions.seal_books import seal_books
 from mopos.actions.send_messages import send_due_messages
@@ -37,6 +39,11 @@ async def _export_purchases(services: Services) -> None:
     await export_purchases(services, new_sheet)
 
 
+async def _reconcile(services: Services) -> None:
+    await fetch_reports(services)
+    await reconcile(services)
+
+
 async def _submit_payouts(services: Services) -> None:
     while await submit_due(services) == PAGE:
         pass
@@ -56,6 +63,8 @@ TASKS: tuple[Periodic, ...] = (
     Periodic("send_refunds", "* * * * * */2", send_refunds),
     Periodic("send_messages", "* * * * * */2", send_due_messages),
     Periodic("warn_of_unasked", "7 * * * *", warn_of_unasked),
+    # From ten past midnight on; a PSP that is silent then is asked again.
+    Periodic("reconcile", "*/10 * * * *", _reconcile),
     Periodic("run_due_settlement", "* * * * *", run_due_settlement),
     Periodic("submit_payouts", "* * * * * */5", _submit_payouts),
     Periodic("ask_about_payouts", "* * * * * */5", _ask_about_payouts),

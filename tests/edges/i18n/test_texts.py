@@ -22,13 +22,17 @@ from mopos.edges.i18n.tables import (
     fees,
     integration,
     people,
+    recon,
     refunds,
     reports,
     web,
 )
 from mopos.edges.i18n.texts import TEXTS, err_dsc
 
-AREAS = (web, people, account, applications, books, channels, reports, integration, console, refunds, fees, deposits)
+AREAS = (
+    *(web, people, account, applications, books, channels, reports, integration, console, refunds, fees, deposits),
+    recon,
+)
 
 FA, EN = TEXTS[Lang.FA], TEXTS[Lang.EN]
 # The names of the other language stand in that language.

@@ -109,6 +109,27 @@ def _ids(world: World) -> tuple[int, int]:
 
 _WITH_CHECK_DIGIT = {"application", "refund"}
 _MADE = {
+    "exception": (
+        """
+        with made as (
+            insert into recon_exception (source, kind, key, day, amount_rial, purchase_id, terminal_id, state,
+                last_event, found_at)
+            select 'psp', 'missing_here', gen_random_uuid()::text, current_date - 1, 1, %s, min(id), 'OPEN', 'found',
+                now()
+            from terminal returning id
+        )
+        insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
+        select 'exception', id, 1, 'found', '', 'OPEN', 'worker', now() from made returning subject_id
+        """,
+        lambda world: (int(world.parts["purchase"][:-1]),),
+    ),
+    "statement": (
+        """
+        insert into bank_statement (iban, format, sha256, lines, imported_at)
+        values ('IR430120000000000000000001', 'csv', sha256(gen_random_uuid()::text::bytea), 0, now()) returning id
+        """,
+        lambda _: (),
+    ),
     "split": (
         """
         insert into split (gateway_id, valid_from, parts, at)

@@ -127,6 +127,12 @@ async def find(db: Database, statement_id: int) -> Kept | None:
     return Kept(*row) if row else None
 
 
+async def statement_of(db: Database, line_id: int | None) -> int | None:
+    """Which statement a line came with."""
+    row = await db.one("select statement_id from statement_line where id = %(id)s", {"id": line_id})
+    return int(row[0]) if row else None
+
+
 class Shown(NamedTuple):
     """A line with what it was recognised as."""
 

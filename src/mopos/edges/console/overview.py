@@ -12,6 +12,7 @@ from mopos.domain.operators import desk, log, terminals
 from mopos.domain.operators.desk import PAGE, Queued, Waiting
 from mopos.domain.operators.model import Duty
 from mopos.domain.operators.terminals import Health
+from mopos.domain.settlement import recon_store
 from mopos.edges.console import show
 from mopos.edges.web.ask import Ask
 from mopos.edges.web.routes import Route
@@ -38,11 +39,13 @@ async def show_overview(ask: Ask) -> Response[Any]:
     found = await desk.desk(db, now, now - LATE_SHOWN)
     all_terminals = await terminals.terminals(db, now)
     runs = await log.last_runs(db)
+    exceptions = await recon_store.waiting(db, now)
     return show.page(
         ask,
         "console/overview.html",
         title=ask.t["console.overview"],
-        tiles=_tiles(found),
+        tiles=[*_tiles(found), _exceptions(exceptions)],
+        exceptions_old=exceptions.old,
         today=await desk.sums_since(db, midnight(now)),
         terminals=[one for one in all_terminals if one.health in (Health.SICK, Health.SLOW, Health.OFF)],
         terminals_all=len(all_terminals),
@@ -67,6 +70,11 @@ def _tiles(found: desk.Desk) -> list[Tile]:
         Tile("overdue", found.overdue, "/console/jobs", "bad"),
         Tile("failed_jobs", found.failed_jobs, "/console/jobs", "bad"),
     ]
+
+
+def _exceptions(waiting: recon_store.Waiting) -> Tile:
+    tone = "bad" if waiting.old else "wait"
+    return Tile("exceptions", Waiting(waiting.many, waiting.oldest), "/console/exceptions", tone)
 
 
 async def show_queues(ask: Ask) -> Response[Any]:

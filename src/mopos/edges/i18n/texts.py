@@ -31,6 +31,7 @@ from mopos.edges.i18n.tables import (
     fees,
     integration,
     people,
+    recon,
     refunds,
     reports,
     settlement_core,
@@ -473,6 +474,7 @@ _AREAS = (
     refunds,
     settlement_core,
     deposits,
+    recon,
 )
 _ALL = _TABLE | {key: pair for area in _AREAS for key, pair in area.TABLE.items()}
 
