@@ -136,10 +136,18 @@ async def test_never_beside_refunds_nor_unpaid(shop, bank):
 
 async def test_never_once_it_is_settled(shop, services, clock, bank):
     purchase = await shop.paid()
-    ((entry,),) = await services.db.all("select max(entry_id) from ledger_line")
+    # As the settlement run writes it (`plan_batch`).
     await services.db.all(
-        "select plan_batch(current_date, %(now)s, %(upto)s::bigint, 1, 'file', %(now)s, %(gateways)s::bigint[])",
-        {"now": clock(), "upto": entry, "gateways": [purchase.gateway_id]},
+        """
+        with b as (
+            insert into settlement_batch (day, cut_at, upto_entry, state, last_event, way, created_at)
+            values (current_date, now(), 1000, 'DRAFT', 'planned', 'file', now()) returning id
+        )
+        insert into settlement
+            (batch_id, gateway_id, after_entry, upto_entry, opening_rial, lines_rial, payout_rial)
+        select id, %(gateway)s, 0, 1000, 0, 250000, 0 from b
+        """,
+        {"gateway": purchase.gateway_id},
     )
     with pytest.raises(Refused) as refused:
         await give_back(shop, purchase)
