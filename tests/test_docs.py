@@ -36,7 +36,8 @@ def test_commands_exist(page):
     for verb in re.findall(r"^make ([a-z]+)", code, re.MULTILINE):
         assert f"\n{verb}:" in makefile, f"make {verb}"
     known = command_line(app)
-    for words in re.findall(r"(?:^|[ /])mopos ((?:account |operator )?[a-z][a-z-]+)", code, re.MULTILINE):
+    groups = "|".join(f"{group.name} " for group in app.registered_groups)
+    for words in re.findall(rf"(?:^|[ /])mopos ((?:{groups})?[a-z][a-z-]+)", code, re.MULTILINE):
         assert f"`mopos {words}`" in known, f"mopos {words}"
 
 
