@@ -2,10 +2,12 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -293,6 +295,11 @@ async def test_faults_of_the_line(what, when):
         files = [file["id"] for file in (await client.get("/files")).json()]
         assert files == ([number] if when == "after" else [])
         assert (await client.post("/faults", json={"call": 1})).status_code == 400
+
+
+def test_the_page_on_payouts_names_each_fate():
+    howto = (Path(__file__).parents[2] / "docs/howto/try-payouts.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (\d{4}) \|", howto, re.MULTILINE) == list(FATES)
 
 
 def test_it_is_a_process_of_its_own(tmp_path):

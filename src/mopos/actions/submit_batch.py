@@ -193,10 +193,10 @@ async def submit_due(services: Services) -> int:
                 silent[one.id] = now + _wait(services, one.tries)
     if accepted:
         await file_store.sent(services.db, accepted, now=now, ask_at=now + _wait(services, 0))
-    if refused:
-        await _take(services, refused)
     if silent:
         await file_store.ask_later(services.db, silent)
+    if refused:
+        await _take(services, refused)
     return len(listed)
 
 
@@ -232,6 +232,7 @@ async def ask_due(services: Services) -> int:
                 later[one.id] = now + _WATCH_EVERY
             case Returned(reason, on):
                 results.append(Result(one.id, "returned", "", on, reason))
+                later[one.id] = now + _WATCH_EVERY
             case Pending():
                 later[one.id] = now + _wait(services, one.tries)
             case Unknown():
@@ -241,10 +242,11 @@ async def ask_due(services: Services) -> int:
             case Silent() as silence:
                 log.warning("payout.silence", payout=one.id, why=silence.why)
                 later[one.id] = now + _wait(services, one.tries)
-    if results:
-        await _take(services, results)
+    # First this: what is refused below (a day that cannot be) is asked about again, and not at once.
     if later:
         await file_store.ask_later(services.db, later)
+    if results:
+        await _take(services, results)
     return len(listed)
 
 
