@@ -18,6 +18,7 @@ from mopos.domain.applications import states as applications
 from mopos.domain.payments.states import MOVES, PAYREP_ERR, State
 from mopos.domain.settlement import result_files
 from mopos.domain.settlement.ccti import PROFILES, DepositId, Profile
+from mopos.edges import reference_money
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
 
@@ -28,6 +29,7 @@ def pages(cli: typer.Typer) -> dict[str, str]:
     """Every generated page: file name to text. The command line stands above the edges, so it is handed in."""
     return {
         "states.md": states(),
+        "ledger.md": ledger(),
         "application-states.md": application_states(),
         "errors.md": errors(),
         "settings.md": settings(),
@@ -52,6 +54,36 @@ def states() -> str:
         "## Moves",
         _table(("from", "event", "to", "who", "ledger entry"), moves),
         f"```mermaid\nstateDiagram-v2\n{arrows}\n```",
+        "The money after the purchase, from `domain/payments/refunds.py` and `domain/settlement/states.py`, has "
+        "states and moves of its own. Each move is a row of `money_event`, with who, when and why; the entries are "
+        "those of [the ledger](ledger.md).",
+        *(
+            part
+            for noun, (rows, drawing) in reference_money.moves().items()
+            for part in (
+                f"## {reference_money.NOUNS[noun]}",
+                _table(("from", "event", "to", "who", "ledger entry"), rows),
+                drawing,
+            )
+        ),
+    )
+
+
+def ledger() -> str:
+    """The chart of accounts, and every entry."""
+    return _page(
+        "The ledger",
+        "From `domain/ledger/chart.py` and `domain/ledger/entries.py`. A line moves Rial from the account that it "
+        "debits to the one that it credits, so it balances by its very shape; lines with one number are one entry, "
+        "written by the statement that makes the move. Nothing is ever changed. PostgreSQL keeps the balances, "
+        "refuses a line that is not listed, and takes no account with a floor below it. `mopos ledger balance` prints"
+        " the trial balance of now or of any past moment, `mopos ledger statement` an account's lines; `mopos audit` "
+        "proves both from the lines and the seals over them.",
+        "## Accounts",
+        _table(("account", "whose", "grows by", "what for"), reference_money.accounts()),
+        "## Entries",
+        "`debit` → `credit`: which of the event's amounts. A line of nought is not written.",
+        _table(("entry", "lines", "what happened"), reference_money.entries()),
     )
 
 
