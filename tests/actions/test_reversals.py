@@ -7,13 +7,16 @@ import pytest
 from tests.actions.money import check_books
 
 from mopos.actions.ask_bank import ask_bank_about_due
+from mopos.actions.decide_proposal import Done, approve
 from mopos.actions.finish_attempt import finish_attempt, lease
 from mopos.actions.refund import request_refund
 from mopos.actions.register_purchase import AlreadyPaid
 from mopos.actions.report_result import report_result
-from mopos.actions.reverse import reverse
+from mopos.actions.reverse import propose_reversal, reverse
 from mopos.base.errors import Refused
 from mopos.base.money import Rial
+from mopos.domain.operators import proposals
+from mopos.domain.operators.model import Operator, Post
 from mopos.domain.payments.refund_store import NewRefund, Who
 from mopos.domain.payments.refunds import Method
 from mopos.domain.payments.states import State
@@ -216,3 +219,34 @@ async def test_the_same_form_again_is_charged_nothing(shop):
     await give_back(shop, purchase)
     with pytest.raises(AlreadyPaid):
         await shop.post(form)
+
+
+async def operator(services, name, role="finance"):
+    (number,) = await services.db.one(
+        "insert into operator (name, role, handle, password_hash, created_at) "
+        "values (%(name)s, %(role)s, decode(md5(%(name)s) || md5(%(name)s), 'hex'), '', now()) returning id",
+        {"name": name, "role": role},
+    )
+    return Operator(number, name, "", Post(role))
+
+
+async def test_a_large_one_needs_two_operators(shop, services, bank):
+    purchase = await shop.paid(Amnt="900000000")
+    with pytest.raises(Refused) as refused:
+        await give_back(shop, purchase)
+    assert codes(refused) == ["reversal_needs_two"]
+    one, other = await operator(services, "zari"), await operator(services, "omid")
+    number = await propose_reversal(services, one, purchase, "حکم دادگاه")
+    proposal = await proposals.find(services.db, number)
+    with pytest.raises(Refused) as refused:
+        await approve(services, one, proposal, note="", ip="")
+    assert codes(refused) == ["proposal_own"]
+    assert ("reverse", purchase.order_number) not in bank.calls
+    told = await asyncio.gather(
+        *(approve(services, other, proposal, note="", ip="") for _ in range(10)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, Done) for answer in told) == 1
+    assert [verb for verb, _ in bank.calls].count("reverse") == 1
+    assert (await shop.now(purchase)).state is State.REVERSED
+    rows = await services.db.all("select act, operator_id from audit_log order by id")
+    assert rows == [("propose_approve_refund", one.id), ("approve_refund", other.id)]

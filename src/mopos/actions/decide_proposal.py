@@ -8,6 +8,7 @@ from mopos.actions import decide_application, decide_batch, help_people, hold_mo
 from mopos.actions.correct_by_hand import correct
 from mopos.actions.correct_entry import correct_entry
 from mopos.actions.manage_operators import Handed
+from mopos.actions.reverse import reverse_by_two
 from mopos.actions.services import Services
 from mopos.base.errors import Refused
 from mopos.base.ids import without_check_digit
@@ -42,6 +43,8 @@ async def approve(services: Services, approver: Operator, proposal: Proposal, *,
             )
         case Act.REVOKE_RMZ:
             await _revoke_rmz(services, approver, proposal, note)
+        case Act.APPROVE_REFUND:
+            await reverse_by_two(services, approver, proposal, note)
         case Act.RESET_PERSON:
             await help_people.reset(services, approver, proposal, note)
         case Act.APPROVE_BATCH:

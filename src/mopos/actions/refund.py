@@ -7,8 +7,8 @@ there, is refused by PostgreSQL itself. The worker sends it (`send_refunds.py`),
 from __future__ import annotations
 
 from mopos.actions.notices import NOTICES
+from mopos.actions.reverse import two_persons_above
 from mopos.actions.services import Services
-from mopos.base.clock import TEHRAN
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
@@ -21,7 +21,6 @@ from mopos.domain.payments.refund_rules import first_state, methods, why_not_ref
 from mopos.domain.payments.refund_store import Change, NewRefund, Refund, Who
 from mopos.domain.payments.refunds import Method, RefundMove, RefundState, move
 from mopos.domain.payments.told import Told
-from mopos.domain.settlement import rule_store
 
 
 async def request_refund(
@@ -58,12 +57,6 @@ async def request_refund(
         code = why_not_refunded(present) if present else ""
         raise Refused([code if code and code != "refund_exceeds" else "refund_changed"])
     return refund_id
-
-
-async def two_persons_above(services: Services) -> Rial:
-    """Above this, a second person has to agree."""
-    day = services.clock().astimezone(TEHRAN).date()
-    return Rial((await rule_store.rules(services.db, day)).refund_two_persons_rial)
 
 
 async def ways(services: Services, purchase: Purchase) -> list[Method]:

@@ -9,23 +9,30 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, RestrictViolation
 
 from mopos.actions.finish_attempt import ask_again, at_bank, booking_of, lease
 from mopos.actions.notices import NOTICES
 from mopos.actions.services import Services
 from mopos.banks.port import Confirmed, Decline, Declined, Pending, Silent, Unverified
+from mopos.base.clock import TEHRAN
 from mopos.base.errors import Refused
+from mopos.base.ids import without_check_digit
+from mopos.base.money import Rial
 from mopos.base.text import persian_digits
 from mopos.domain.accounts import gateways, notify
+from mopos.domain.operators import proposals
+from mopos.domain.operators.model import Act, Operator, about_purchase, number_in
+from mopos.domain.operators.proposals import Proposal
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.refund_rules import why_not_reversed
 from mopos.domain.payments.refund_store import Who
 from mopos.domain.payments.refunds import wait
 from mopos.domain.payments.states import Event, Move, State, move
-from mopos.domain.payments.store import Change
+from mopos.domain.payments.store import ByTwo, Change
 from mopos.domain.payments.told import Told
+from mopos.domain.settlement import rule_store
 
 # What PostgreSQL refuses in the end, as codes of the catalogue.
 _CODES: dict[str, str] = {
@@ -37,24 +44,69 @@ _CODES: dict[str, str] = {
 Said = Confirmed | Unverified | Declined | Pending | Silent
 
 
-async def reverse(services: Services, purchase: Purchase, who: Who, *, reason: str, ip: str = "") -> State:
+async def two_persons_above(services: Services) -> Rial:
+    """What one person may give back alone; above it, a second one has to agree."""
+    day = services.clock().astimezone(TEHRAN).date()
+    return Rial((await rule_store.rules(services.db, day)).refund_two_persons_rial)
+
+
+async def reverse(
+    services: Services, purchase: Purchase, who: Who, *, reason: str, ip: str = "", by_two: ByTwo | None = None
+) -> State:
     """Give a payment back whole. Returns how it stands then: REVERSED, REVERSING (the bank is silent), or PAID (it
     refused).
 
     Raises `Refused`: `purchase_not_paid`, `purchase_being_reversed`, `reversal_beside_refunds`, `reversal_too_late`
-    (the bank's window), `reversal_after_settlement`, `balance_insufficient`, `refund_changed`."""
+    (the bank's window), `reversal_needs_two` (above what one person may give back, without `by_two`),
+    `reversal_after_settlement`, `balance_insufficient`, `refund_changed`, `proposal_gone`."""
     code = why_not_reversed(purchase, services.bank.facts.reverse_within, services.clock())
     if code:
         raise Refused([code])
+    if by_two is None and purchase.amount > await two_persons_above(services):
+        raise Refused(["reversal_needs_two"])
 
     # claim
-    claimed = await _claim(services, purchase, who, reason, ip)
+    claimed = await _claim(services, purchase, who, reason, ip, by_two)
 
     # call
     answer = await services.bank.reverse(at_bank(claimed))
 
     # record
     return await _record(services, claimed, answer, "system")
+
+
+async def propose_reversal(services: Services, operator: Operator, purchase: Purchase, reason: str) -> int:
+    """An operator asks another one to agree to a reversal. Returns the proposal's number. Raises `Refused`: as
+    `reverse` would by the purchase's own row, `proposal_exists`."""
+    code = why_not_reversed(purchase, services.bank.facts.reverse_within, services.clock())
+    if code:
+        raise Refused([code])
+    return await proposals.propose(
+        services.db,
+        operator,
+        Act.APPROVE_REFUND,
+        subject=about_purchase(purchase.number),
+        data={"amount": int(purchase.amount), "version": purchase.version, "state": purchase.state},
+        reason=reason,
+        now=services.clock(),
+    )
+
+
+async def reverse_by_two(services: Services, approver: Operator, proposal: Proposal, note: str) -> None:
+    """The second operator agrees: it is claimed by the statement that approves it. Raises `Refused`:
+    `proposal_outdated`, `proposal_gone`, `reversal_refused` by the bank, and what `reverse` refuses."""
+    purchase = await store.by_id(services.db, without_check_digit(number_in(proposal.subject)))
+    if purchase is None or purchase.version != proposal.data["version"]:
+        raise Refused(["proposal_outdated"])
+    stands = await reverse(
+        services,
+        purchase,
+        Who("operator", operator_id=proposal.proposed_by),
+        reason=proposal.reason,
+        by_two=ByTwo(proposal.id, approver.id, note),
+    )
+    if stands is State.PAID:
+        raise Refused(["reversal_refused"])
 
 
 async def go_on_reversing(services: Services, purchase: Purchase, actor: str) -> Said:
@@ -66,7 +118,9 @@ async def go_on_reversing(services: Services, purchase: Purchase, actor: str) ->
     return said
 
 
-async def _claim(services: Services, purchase: Purchase, who: Who, reason: str, ip: str) -> Purchase:
+async def _claim(
+    services: Services, purchase: Purchase, who: Who, reason: str, ip: str, by_two: ByTwo | None
+) -> Purchase:
     now = services.clock()
     listed = _move(State.PAID, Event.REVERSAL_REQUESTED)
     change = Change(
@@ -76,7 +130,11 @@ async def _claim(services: Services, purchase: Purchase, who: Who, reason: str, 
         next_check_at=now + lease(services),
         booking=booking_of(purchase, listed),
         data={"reason": reason} | {k: v for k, v in who.params.items() if v is not None and k != "actor"},
-        told=Told(
+        by_two=by_two,
+        # An approval tells the log by itself.
+        told=None
+        if by_two
+        else Told(
             "reversal_requested",
             purchase.number,
             int(purchase.amount),
@@ -91,6 +149,8 @@ async def _claim(services: Services, purchase: Purchase, who: Who, reason: str, 
     except CheckViolation as error:
         code = _CODES.get(error.diag.constraint_name or "")
         raise (Refused([code]) if code else error) from error
+    except RestrictViolation:
+        raise Refused(["proposal_gone"]) from None
     if not won:
         raise Refused(["refund_changed"])
     return replace(purchase, state=State.REVERSING, version=purchase.version + 1, check_count=0)

@@ -65,6 +65,9 @@ async def test_a_refund_in_parts(stack, shop, owner):
         for amount, why in (("", "Type the amount"), ("12x", "whole number"), ("250,001", "more than what is left")):
             refused = await visitor.send(form, "/give-back", part="part", amount=amount, reason="x")
             assert why in refused.text
+        # An amount beside "all of it": nothing is given back.
+        unclear = await visitor.send(form, "/give-back", part="reverse", amount="1000", reason="x")
+        assert "chose to give all of it back" in unclear.text
         page = await visitor.send(form, "/give-back", part="part", amount="۱۰۰٬۰۰۰", reason="one of two came back")
         assert "is being sent" in page.text
         # The same page once more, as a double click sends it.

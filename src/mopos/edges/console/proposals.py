@@ -53,19 +53,23 @@ async def _page(ask: Ask, proposal: Proposal, refused: Refused | None = None) ->
     )
 
 
+# Where the page of what a proposal is about begins; its number follows.
+_PAGES: dict[Act, str] = {
+    Act.CORRECT_PAID: "/console/purchases/",
+    Act.CORRECT_UNPAID: "/console/purchases/",
+    Act.SUSPEND_GATEWAY: "/console/gateways/",
+    Act.REVOKE_RMZ: "/console/gateways/",
+    Act.APPROVE_BATCH: "/console/batches/",
+    Act.SET_DEBT: "/console/holds/gateways/",
+    Act.CORRECT_ENTRY: "/console/books/entries/",
+    Act.RESET_PERSON: "/console/people/",
+}
+
+
 def url_of(proposal: Proposal) -> str:
     """The page of what a proposal is about."""
-    match proposal.act:
-        case Act.CORRECT_PAID | Act.CORRECT_UNPAID:
-            return f"/console/purchases/{number_in(proposal.subject)}"
-        case Act.SUSPEND_GATEWAY | Act.REVOKE_RMZ:
-            return f"/console/gateways/{number_in(proposal.subject)}"
-        case Act.CORRECT_ENTRY:
-            return f"/console/books/entries/{number_in(proposal.subject)}"
-        case Act.RESET_PERSON:
-            return f"/console/people/{number_in(proposal.subject)}"
-        case _:
-            return "/console/operators"
+    begins = _PAGES.get(proposal.act)
+    return f"{begins}{number_in(proposal.subject)}" if begins else "/console/operators"
 
 
 async def _found(ask: Ask) -> Proposal:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from litestar import Response
 
 from mopos.actions import refund as refunding
-from mopos.actions.reverse import reverse
+from mopos.actions.reverse import propose_reversal, reverse, two_persons_above
 from mopos.base.errors import Refused
 from mopos.base.money import Rial
 from mopos.base.text import harmless
@@ -65,6 +65,9 @@ async def offer_page(ask: Ask, side: Side, purchase: Purchase, refused: Refused 
     """The page "give money back": a reversal where it is possible, else why not; a refund, whole or in part."""
     services = ask.services
     why_not = why_not_reversed(purchase, services.bank.facts.reverse_within, ask.now)
+    above = await two_persons_above(services)
+    if not why_not and purchase.amount > above and side.area == "panel":
+        why_not = "reversal_needs_two"
     refundable = why_not_refunded(purchase)
     ways = await refunding.ways(services, purchase)
     wrong: dict[str, Any] = {"problems": render.problems_of(refused, ask.t), "values": ask.form} if refused else {}
@@ -76,7 +79,7 @@ async def offer_page(ask: Ask, side: Side, purchase: Purchase, refused: Refused 
         purchase=purchase,
         purchase_url=side.purchase_url(purchase),
         left=left(purchase),
-        two_persons_above=await refunding.two_persons_above(services),
+        two_persons_above=above,
         why_not_reversed=ask.t[f"problem.{why_not}"] if why_not else "",
         why_not_refunded=ask.t[f"problem.{refundable}"] if refundable else "",
         ways=ways,
@@ -88,6 +91,7 @@ async def offer_page(ask: Ask, side: Side, purchase: Purchase, refused: Refused 
 async def give_back(ask: Ask, side: Side, purchase: Purchase) -> Response[Any]:
     """Do what the form of that page says."""
     try:
+        _must_be_clear(ask)
         if ask.form.get("part") == "reverse":
             return await _reverse(ask, side, purchase)
         return await _refund(ask, side, purchase)
@@ -95,7 +99,16 @@ async def give_back(ask: Ask, side: Side, purchase: Purchase) -> Response[Any]:
         return await offer_page(ask, side, purchase, refused)
 
 
+def _must_be_clear(ask: Ask) -> None:
+    """Who means a part, and has not moved the choice, must not give all of it back. Raises `Refused`."""
+    if ask.form.get("part") in ("reverse", "whole") and ask.form.get("amount", "").strip():
+        raise Refused(["refund_part_unclear"])
+
+
 async def _reverse(ask: Ask, side: Side, purchase: Purchase) -> Response[Any]:
+    if side.area == "console" and purchase.amount > await two_persons_above(ask.services):
+        number = await propose_reversal(ask.services, ask.operator, purchase, _reason(ask))
+        return render.redirect(f"/console/proposals/{number}", done="console_proposed")
     stands = await reverse(ask.services, purchase, side.who, reason=_reason(ask), ip=ask.ip)
     if stands is State.PAID:
         raise Refused(["reversal_refused"])

@@ -65,6 +65,16 @@ TABLE: dict[str, tuple[str, str]] = {
         "این مبلغ از آنچه از این خرید مانده است بیشتر است.",
         "This is more than what is left of the payment.",
     ),
+    "problem.refund_part_unclear": (
+        "مبلغی نوشته‌اید، اما برگشت یا بازپرداخت کامل را انتخاب کرده‌اید. یکی از این دو را درست کنید.",
+        "You typed an amount, but chose to give all of it back. Correct one of the two.",
+    ),
+    "problem.reversal_needs_two": (
+        "مبلغ این خرید از آنچه یک نفر به‌تنهایی می‌تواند برگرداند بیشتر است. آن را با تأیید نفر دوم بازپرداخت کنید، "
+        "یا از پشتیبانی بخواهید که آن را برگرداند.",
+        "This payment is above what one person may give back alone. Refund it with a second person, or ask support to "
+        "reverse it.",
+    ),
     "problem.refund_method_unknown": ("راه بازپرداخت را انتخاب کنید.", "Choose how the money goes back."),
     "problem.refund_payee_missing": ("نام صاحب شبا را بنویسید.", "Type the name of the Sheba's holder."),
     "problem.refund_payee_too_long": ("نام صاحب شبا کوتاه‌تر باشد.", "The name of the Sheba's holder is too long."),
@@ -263,8 +273,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "A refund to a Sheba goes with the next settlement batch. The Sheba must be the buyer's own.",
     ),
     "refund.two_persons": (
-        "نفر دومی باید تأیید کند، اگر بازپرداخت‌های این خرید روی هم بیشتر شوند از",
-        "A second person has to agree where this purchase's refunds together come to more than",
+        "نفر دومی باید تأیید کند، اگر آنچه از این خرید برمی‌گردد روی هم بیشتر شود از",
+        "A second person has to agree where what goes back of this purchase comes to more than",
     ),
     "refund.of_purchase": ("بازپرداخت‌های این خرید", "Refunds of this purchase"),
     "done.refund_asked": (
@@ -304,6 +314,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.did.refund_approved": ("بازپرداخت را تأیید کرد", "Approved a refund"),
     "console.did.refund_refused": ("بازپرداخت را رد کرد یا پس گرفت", "Refused or took back a refund"),
     "console.did.reversal_requested": ("پرداختی را برگرداند", "Reversed a payment"),
+    "console.act.approve_refund": ("برگشت پرداختی بزرگ", "Reverse a large payment"),
+    "console.effect.approve_refund": (
+        "بانک همهٔ مبلغ را به خریدار برمی‌گرداند و بدهی به پذیرنده از دفتر کل برداشته می‌شود. این کار برگشت ندارد.",
+        "The bank gives the whole amount back to the buyer, and what we owe the merchant is taken out of the books. "
+        "This cannot be undone.",
+    ),
+    "console.did.approve_refund": ("برگشت پرداختی بزرگ را تأیید کرد", "Approved the reversal of a large payment"),
     "console.verb.refund": ("بازپرداخت", "refund"),
     "notify.event.refund": (
         "بازپرداخت یا برگشتی که انجام نشد",
