@@ -57,6 +57,7 @@ async def _page(ask: Ask, proposal: Proposal, refused: Refused | None = None) ->
 _PAGES: dict[Act, str] = {
     Act.CORRECT_PAID: "/console/purchases/",
     Act.CORRECT_UNPAID: "/console/purchases/",
+    Act.APPROVE_REFUND: "/console/purchases/",
     Act.SUSPEND_GATEWAY: "/console/gateways/",
     Act.REVOKE_RMZ: "/console/gateways/",
     Act.APPROVE_BATCH: "/console/batches/",
