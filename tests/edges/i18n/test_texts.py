@@ -25,6 +25,8 @@ from mopos.edges.i18n.tables import (
     recon,
     refunds,
     reports,
+    settlement,
+    settlement_core,
     web,
 )
 from mopos.edges.i18n.texts import TEXTS, err_dsc
@@ -32,6 +34,8 @@ from mopos.edges.i18n.texts import TEXTS, err_dsc
 AREAS = (
     *(web, people, account, applications, books, channels, reports, integration, console, refunds, fees, deposits),
     recon,
+    settlement,
+    settlement_core,
 )
 
 FA, EN = TEXTS[Lang.FA], TEXTS[Lang.EN]

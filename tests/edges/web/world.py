@@ -82,7 +82,14 @@ def _settled(stack: Stack, account_id: int) -> dict[str, str]:
         *(iban, "فروشگاه آزمون", "", iban, "فروشگاه آزمون", "", account_id),
     )
     settlement, payouts = settle(made)
-    return {"settlement": str(settlement), "payout": str(payouts[0])}
+    ((batch,),) = stack.sql("select batch_id from settlement where id = %s", settlement)
+    return {
+        "settlement": str(settlement),
+        "payout": str(payouts[0]),
+        "batch": str(batch),
+        "channel": "paya",
+        "rule": "cut_off",
+    }
 
 
 def _perishable(stack: Stack, world: World) -> dict[str, str]:
@@ -236,6 +243,13 @@ _MADE = {
         select id from plan
         """,
         lambda _: (),
+    ),
+    "hold": (
+        """
+        insert into hold (gateway_id, amount_rial, reason, state, last_event, placed_at)
+        values (%s, 1000, 'test', 'HELD', 'placed', now()) returning id
+        """,
+        lambda world: (int(world.parts["gateway"][:-1]),),
     ),
     "job": (
         """

@@ -12,7 +12,8 @@ from mopos.domain.operators import desk, log, terminals
 from mopos.domain.operators.desk import PAGE, Queued, Waiting
 from mopos.domain.operators.model import Duty
 from mopos.domain.operators.terminals import Health
-from mopos.domain.settlement import recon_store
+from mopos.domain.settlement import outlook, recon_store
+from mopos.domain.settlement.calendar import tehran_day
 from mopos.edges.console import show
 from mopos.edges.web.ask import Ask
 from mopos.edges.web.routes import Route
@@ -44,7 +45,7 @@ async def show_overview(ask: Ask) -> Response[Any]:
         ask,
         "console/overview.html",
         title=ask.t["console.overview"],
-        tiles=[*_tiles(found), _exceptions(exceptions)],
+        tiles=[*_tiles(found), _exceptions(exceptions), *await _settlement(ask)],
         exceptions_old=exceptions.old,
         today=await desk.sums_since(db, midnight(now)),
         terminals=[one for one in all_terminals if one.health in (Health.SICK, Health.SLOW, Health.OFF)],
@@ -75,6 +76,24 @@ def _tiles(found: desk.Desk) -> list[Tile]:
 def _exceptions(waiting: recon_store.Waiting) -> Tile:
     tone = "bad" if waiting.old else "wait"
     return Tile("exceptions", Waiting(waiting.many, waiting.oldest), "/console/exceptions", tone)
+
+
+async def _settlement(ask: Ask) -> list[Tile]:
+    """What waits in settlement."""
+    today = tehran_day(ask.now)
+    found = await outlook.desk(ask.services.reports, today, today)
+    both = [waits for waits in (found.drafts, found.to_submit) if waits.many]
+    oldest = min((waits.oldest for waits in both if waits.oldest), default=None)
+    return [
+        Tile("batches", Waiting(sum(waits.many for waits in both), oldest), "/console/settlement", "wait"),
+        Tile(
+            "payouts_overdue",
+            Waiting(found.overdue.many, found.overdue.oldest),
+            "/console/payouts?state=overdue",
+            "bad",
+        ),
+        Tile("payees", Waiting(found.payees.many, found.payees.oldest), "/console/payees", "wait"),
+    ]
 
 
 async def show_queues(ask: Ask) -> Response[Any]:

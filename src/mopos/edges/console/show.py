@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from litestar import Response
+from markupsafe import Markup
 
-from mopos.base.clock import jalali
+from mopos.base.clock import jalali, jalali_day
 from mopos.base.errors import Refused
 from mopos.base.text import persian_digits
 from mopos.edges.i18n import formats
@@ -36,6 +37,8 @@ def page(ask: Ask, template: str, refused: Refused | None = None, **values: Any)
         since=lambda moment: since(moment, ask),
         exact=lambda moment: exact(moment, ask),
         did=lambda act: did(act, ask),
+        day=lambda day: shown_day(day, ask),
+        iso_day=lambda text: shown_day(date.fromisoformat(text), ask),
         **more,
         **values,
     )
@@ -55,6 +58,15 @@ def exact(moment: datetime, ask: Ask) -> str:
     return persian_digits(text) if ask.lang is Lang.FA else text
 
 
+def shown_day(day: date | None, ask: Ask) -> str:
+    """`1403/07/25`: a day of Tehran, Jalali in both languages, in one piece."""
+    if day is None:
+        return "—"
+    text = jalali_day(day)
+    shown = persian_digits(text) if ask.lang is Lang.FA else text
+    return Markup('<time class="nowrap" dir="{}" datetime="{}">{}</time>').format(ask.lang.dir, day.isoformat(), shown)
+
+
 def since(moment: datetime, ask: Ask) -> str:
     """`3 minutes`: one unit, rounded down; a moment to come is none at all."""
     seconds = max(0, int((ask.now - moment).total_seconds()))
@@ -71,6 +83,12 @@ def before(ask: Ask) -> int:
 def go_on(ask: Ask, rows: list[Any], size: int, last_id: str = "id") -> str | None:
     """The address of the page that follows, when one row more than fits was found."""
     return ask.here(before=getattr(rows[size - 1], last_id)) if len(rows) > size else None
+
+
+def after(ask: Ask, name: str = "after") -> int:
+    """Where a list in rising order goes on; its beginning where the address says nothing."""
+    text = ask.query(name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
 
 
 def form(ask: Ask, name: str) -> str:

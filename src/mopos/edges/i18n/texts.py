@@ -34,6 +34,7 @@ from mopos.edges.i18n.tables import (
     recon,
     refunds,
     reports,
+    settlement,
     settlement_core,
     web,
 )
@@ -472,6 +473,7 @@ _AREAS = (
     console,
     fees,
     refunds,
+    settlement,
     settlement_core,
     deposits,
     recon,

@@ -42,6 +42,13 @@ _CONSOLE: tuple[tuple[str, str, Duty], ...] = (
     ("menu.queues", "/console/queues", Duty.LOOK),
     ("menu.refunds", "/console/refunds", Duty.LOOK),
     ("menu.proposals", "/console/proposals", Duty.LOOK),
+    ("menu.settlement", "/console/settlement", Duty.LOOK),
+    ("menu.batches", "/console/batches", Duty.LOOK),
+    ("menu.payouts", "/console/payouts", Duty.LOOK),
+    ("menu.holds", "/console/holds", Duty.LOOK),
+    ("menu.payees", "/console/payees", Duty.LOOK),
+    ("menu.calendar", "/console/calendar", Duty.LOOK),
+    ("menu.money_rules", "/console/money-rules", Duty.LOOK),
     ("menu.splits", "/console/splits", Duty.LOOK),
     ("menu.fees", "/console/fees", Duty.LOOK),
     ("menu.books", "/console/books", Duty.LOOK),
@@ -78,6 +85,8 @@ def menu_of(ask: Ask) -> list[Entry]:
         here = here.replace("/console/gateways/", "/console/accounts/").replace(
             "/console/people/", "/console/accounts/"
         )
+        # A file of results is about batches.
+        here = "/console/batches" if here == "/console/results" else here
     found = [Entry(ask.t[key], url, needs) for key, url, needs in rows if ask.may(needs)]
     return [entry._replace(current=_is_in(here, entry.url, root)) for entry in found]
 
