@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
         select p.id, p.state, p.amount_rial, p.refund_rial, p.refunded_rial, r.live, r.done
         from purchase p left join (
             select purchase_id,
-                sum(amount_rial) filter (where state in ('REQUESTED', 'APPROVED', 'SENDING', 'UNKNOWN', 'DONE')) as live,
+                sum(amount_rial) filter (where state not in ('FAILED', 'REFUSED')) as live,
                 sum(amount_rial) filter (where state = 'DONE') as done
             from refund group by purchase_id
         ) r on r.purchase_id = p.id
@@ -64,14 +64,16 @@ RULES: tuple[Rule, ...] = (
         """,
     ),
     Rule(
-        "what was reversed is in no live settlement",
+        "nothing is reversed that a live settlement has taken up",
         """
         select p.id, s.id from purchase p join attempt a on a.id = p.attempt_id
         join settlement s on s.gateway_id = p.gateway_id and s.live
             and s.after_entry < a.entry_id and a.entry_id <= s.upto_entry
         join journal j on j.purchase_id = p.id and j.event = 'reversal_requested'
         join ledger_line l on l.journal_id = j.id
-        where p.state in ('REVERSING', 'REVERSED') and l.entry_id > s.upto_entry
+        join money_event e on e.noun = 'batch' and e.subject_id = s.batch_id and e.event = 'planned'
+        join ledger_line planned on planned.event_id = e.id
+        where p.state in ('REVERSING', 'REVERSED') and l.entry_id > planned.entry_id
         """,
     ),
     Rule(
@@ -116,17 +118,17 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "each payout ended once: its entries are those of its state",
         """
-        select p.id, p.state, count(*) filter (where l.entry in ('payout_settled', 'refund_paid')),
-            count(*) filter (where l.entry in ('payout_returned', 'payout_came_back', 'refund_failed', 'refund_came_back'))
-        from payout p left join money_event e on (e.noun, e.subject_id) in (('payout', p.id), ('refund', p.refund_id))
-            and e.event in ('settled', 'returned', 'came_back', 'paid')
+        select p.id, p.state, count(*) filter (where l.entry = 'payout_settled'),
+            count(*) filter (where l.entry in ('payout_returned', 'payout_came_back'))
+        from payout p left join money_event e on (e.noun, e.subject_id) = ('payout', p.id)
         left join ledger_line l on l.event_id = e.id
         where p.settlement_id is not null
         group by p.id, p.state
-        having count(*) filter (where l.entry in ('payout_settled', 'refund_paid')) > 1
+        having count(*) filter (where l.entry = 'payout_settled') > 1
             or (p.state = 'SETTLED') <> (count(*) filter (where l.entry = 'payout_settled') = 1
                 and count(*) filter (where l.entry = 'payout_came_back') = 0)
-            or (p.state = 'RETURNED') <> (count(*) filter (where l.entry in ('payout_returned', 'payout_came_back')) = 1)
+            or (p.state = 'RETURNED')
+                <> (count(*) filter (where l.entry in ('payout_returned', 'payout_came_back')) = 1)
         """,
     ),
     Rule(
