@@ -280,6 +280,21 @@ async def test_a_run_that_was_killed_half_way_is_finished_by_the_next(world):
     await world.approve(ran.batch_id)
 
 
+async def test_runs_that_are_killed_at_any_moment_lose_and_double_nothing(world):
+    world.sell(gateways=700, each=1)  # two pages of payouts
+    world.night()
+    for milliseconds in (5, 15, 30, 50, 80, 110, 150, 200):
+        run = asyncio.create_task(run_settlement(world.services))
+        await asyncio.sleep(milliseconds / 1000)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+    ran = await run_settlement(world.services)
+    assert len(world.payouts(ran.batch_id)) == 700
+    assert world.one("select count(*) from settlement_batch") == 1
+    assert world.one("select total_rial from settlement_batch") == 700 * NET
+    await world.approve(ran.batch_id)
+
+
 async def test_a_running_booking_is_waited_for(world):
     (shop,) = world.sell(each=1)
     with psycopg.connect(world.dsn) as slow:

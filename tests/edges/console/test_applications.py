@@ -148,6 +148,15 @@ async def test_every_decision_has_its_reason_its_event_and_its_row_in_the_log(st
         """,
         int(number[:-1]),
     )
+    # Whom the operator has looked at is whom money may be paid to.
+    agreed = stack.sql(
+        """
+        select c.payee, c.iban, c.name, c.national_id from account c join application a on a.account_id = c.id
+        where a.id = %s
+        """,
+        int(number[:-1]),
+    )
+    assert [payee for payee, *_ in agreed] == [dict(zip(("iban", "name", "national_id"), agreed[0][1:], strict=True))]
     events = ["rejected", "reopened", "approved", "suspended", "resumed", "closed"]
     assert rows == [(event, f"چون {event}", operator) for event in events]
     log = stack.sql("select act, reason, subject from audit_log where operator_id = %s order by id", operator)
