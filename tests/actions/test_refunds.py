@@ -16,7 +16,6 @@ from mopos.actions.send_refunds import send_refunds
 from mopos.base.errors import Refused
 from mopos.base.iban import with_check_digits
 from mopos.base.money import Rial
-from mopos.domain.ledger.entries import booking
 from mopos.domain.payments import refund_store
 from mopos.domain.payments.refund_store import NewRefund, Who
 from mopos.domain.payments.refunds import Method, RefundState
@@ -258,35 +257,16 @@ async def test_the_balance_must_cover_it(shop, services):
     assert codes(refused) == ["balance_insufficient"]
 
 
-# --- by Paya ---
+# --- by Paya: the way of its payout is tested with the settlement (test_settlement.py) ---
 
 
-async def test_by_paya_through_a_payout(shop, services, clock):
+async def test_by_paya_waits_for_the_next_batch(shop, services):
     purchase = await shop.paid()
     refund_id = await ask(shop, purchase, 250_000, method=Method.PAYA)
-    db, now = services.db, clock()
-    owners = {"gateway": purchase.gateway_id, "terminal": purchase.terminal_id}
-
-    def lines(entry):
-        return booking(entry, {"amount": Rial(250_000)}, owners).params
-
     assert await send_refunds(services) == 0
-    assert [one.id for one in await refund_store.waiting_for_payout(db)] == [refund_id]
-    assert await refund_store.planned(db, refund_id, payout_id=20001, now=now)
-    assert not await refund_store.planned(db, refund_id, payout_id=20001, now=now)
-    assert await refund_store.waiting_for_payout(db) == []
-    assert await refund_store.unplanned(db, refund_id, now=now, operator_id=None, reason="لغو شد")
-    assert await refund_store.planned(db, refund_id, payout_id=20002, now=now)
-    assert await refund_store.paid(db, refund_id, tracking_no="123", booking=lines("refund_paid"), now=now)
-    assert not await refund_store.paid(db, refund_id, tracking_no="123", booking=lines("refund_paid"), now=now)
-    assert (await answer(shop, purchase)).Err == 16
-    assert await refund_store.came_back(db, refund_id, reason="حساب بسته", booking=lines("refund_came_back"), now=now)
-    assert await state(shop, refund_id) is RefundState.FAILED
-    assert (await answer(shop, purchase)).Err == 0
-    again = await ask(shop, purchase, 250_000, method=Method.PAYA)
-    assert await refund_store.planned(db, again, payout_id=20003, now=now)
-    assert await refund_store.returned(db, again, reason="شبا نادرست", booking=lines("refund_failed"), now=now)
-    assert (await shop.now(purchase)).refund_rial == 0
+    found = await refund_store.find(services.db, refund_id, None)
+    assert (found.state, found.next_check_at, found.iban) == (RefundState.APPROVED, None, SHEBA)
+    assert not await refund_store.ask_now(services.db, refund_id, services.clock())
 
 
 # --- rivals ---

@@ -19,7 +19,7 @@ from mopos.base.db import Database, Row
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
-from mopos.domain.payments.refunds import LIVE, Method, RefundMove, RefundState, move
+from mopos.domain.payments.refunds import LIVE, Method, RefundMove, RefundState
 from mopos.domain.payments.told import TOLD, Told
 
 # A purchase of the smallest amount in refunds of one Rial would have more; nobody reads them on one page.
@@ -390,80 +390,6 @@ async def ask_now(db: Database, refund_id: int, now: datetime) -> bool:
         {"id": refund_id, "now": now},
     )
     return row is not None
-
-
-# --- Paya's way: called by the actions of settlement -----------------------------------------------------------------
-#
-# A refund by Paya is APPROVED until a payout for it exists. Each of these may be called again: what has been done is
-# done once, and False says that the refund did not stand where the move begins.
-
-
-class ForPayout(NamedTuple):
-    """An APPROVED refund that waits for a payout."""
-
-    id: int
-    gateway_id: int
-    iban: str
-    payee: str
-    amount: Rial
-
-
-async def waiting_for_payout(db: Database, *, after: int = 0, limit: int = 1_000) -> list[ForPayout]:
-    """Refunds by Paya that no payout has taken along, the oldest first."""
-    rows = await db.all(
-        """
-        select id, gateway_id, iban, payee, amount_rial from refund
-        where state = 'APPROVED' and method = 'paya' and id > %(after)s order by id limit %(limit)s
-        """,
-        {"after": after, "limit": limit},
-    )
-    return [ForPayout(*row)._replace(amount=Rial(row[4])) for row in rows]
-
-
-async def planned(db: Database, refund_id: int, *, payout_id: int, now: datetime) -> bool:
-    """A payout has taken it along: APPROVED to SENDING. To be called once the payout stands."""
-    return await _by_paya(
-        db, refund_id, RefundState.APPROVED, "planned", Who("worker"), now, data={"payout": payout_id}
-    )
-
-
-async def unplanned(db: Database, refund_id: int, *, now: datetime, operator_id: int | None, reason: str) -> bool:
-    """Its batch was cancelled: SENDING to APPROVED, the next run takes it along."""
-    who = Who("operator" if operator_id else "worker", operator_id=operator_id)
-    return await _by_paya(db, refund_id, RefundState.SENDING, "unplanned", who, now, reason=reason)
-
-
-async def paid(db: Database, refund_id: int, *, tracking_no: str, booking: Booking, now: datetime) -> bool:
-    """The central bank has paid it: SENDING to DONE. `booking`: of `refund_paid`."""
-    return await _by_paya(
-        db, refund_id, RefundState.SENDING, "paid", _CENTRAL_BANK, now, booking=booking, bank_ref=tracking_no
-    )
-
-
-async def returned(db: Database, refund_id: int, *, reason: str, booking: Booking, now: datetime) -> bool:
-    """It was not paid: SENDING to FAILED, the money is the merchant's again. `booking`: of `refund_failed`."""
-    return await _by_paya(
-        db, refund_id, RefundState.SENDING, "returned", _CENTRAL_BANK, now, booking=booking, reason=reason
-    )
-
-
-async def came_back(db: Database, refund_id: int, *, reason: str, booking: Booking, now: datetime) -> bool:
-    """It was paid, and came back days later: DONE to FAILED. `booking`: of `refund_came_back`."""
-    return await _by_paya(
-        db, refund_id, RefundState.DONE, "came_back", _CENTRAL_BANK, now, booking=booking, reason=reason
-    )
-
-
-_CENTRAL_BANK = Who("central bank")
-
-
-async def _by_paya(
-    db: Database, refund_id: int, start: RefundState, event: str, who: Who, now: datetime, **more: Any
-) -> bool:
-    listed = move(start, event)
-    if listed is None:
-        raise LookupError(f"no move of a refund from {start} by {event}")
-    return await record(db, refund_id, Change(listed, who, now, **more))
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------
