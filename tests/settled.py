@@ -43,7 +43,10 @@ def make_shop(stack, sales: int = 3, *, role: str = "owner", account_id: int | N
     ((own_account,),) = stack.sql("select account_id from gateway where id = %s", made.gateway_id)
     if account_id:
         stack.sql("update gateway set account_id = %s where id = %s", account_id, made.gateway_id)
-    member = make_member(stack, role, account_id or own_account)
+    ((owned,),) = stack.sql(
+        "select exists (select from member where account_id = %s and role = 'owner')", account_id or own_account
+    )
+    member = make_member(stack, "admin" if owned and role == "owner" else role, account_id or own_account)
     return Shop(stack, made.gateway_id, list(made.purchases), member)
 
 

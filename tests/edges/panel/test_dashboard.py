@@ -28,7 +28,7 @@ async def test_today_is_summed_and_compared(stack):
     assert "150% more than yesterday by this hour" in text
     assert "second password" in page.text, "why banks declined"
     assert "has not fetched by PayRep: 1" in page.text
-    assert "does not settle yet" in page.text
+    assert "Next settlement" in page.text
 
 
 async def test_every_chart_has_its_words_and_its_numbers(stack):

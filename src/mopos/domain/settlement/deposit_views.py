@@ -223,7 +223,8 @@ async def returned(db: Database, account_id: int) -> list[Deposit]:
         join payout p on p.gateway_id = g.id join settlement_batch b on b.id = p.batch_id
         where g.account_id = %(account)s and p.state = 'RETURNED' and p.settlement_id is not null and not exists (
             select from payout later where later.gateway_id = p.gateway_id and later.id > p.id
-                and later.settlement_id is not null and later.state = 'SETTLED' and (later.iban = p.iban or p.main)
+                and later.settlement_id <> p.settlement_id and later.state = 'SETTLED'
+                and (later.iban = p.iban or p.main)
         )
         order by p.id desc limit %(most)s
         """,  # noqa: S608

@@ -16,10 +16,11 @@ from litestar import Response
 from mopos.actions.set_splits import set_splits
 from mopos.base.errors import Refused
 from mopos.base.money import Rial
-from mopos.base.text import latin_digits
+from mopos.base.text import latin_digits, persian_digits
 from mopos.domain.accounts.model import Allow
 from mopos.domain.settlement import split_store
 from mopos.domain.settlement.splits import PARTS_MAX, WHOLE_PPM, FeeFrom, Part, Share, Split, define, divide
+from mopos.edges.i18n.lang import Lang
 from mopos.edges.panel.deposits import words
 from mopos.edges.panel.gateway_page import own_gateway, root_of
 from mopos.edges.web import render
@@ -87,7 +88,7 @@ async def _page(
         is_tried=tried is not None,
         amount=_TRIED,
         fee=_TRIED_FEE,
-        percent=percent,
+        percent=lambda ppm: told_percent(ppm, ask.lang),
         may_set=own.closed_at is None,
         **words(ask),
     )
@@ -101,6 +102,11 @@ def example(split: Split) -> list[Share]:
 def percent(ppm: int) -> str:
     """`12.5` of 125,000 parts per million."""
     return f"{Decimal(ppm) / (WHOLE_PPM // 100):f}"
+
+
+def told_percent(ppm: int, lang: Lang) -> str:
+    """`۱۲٫۵٪`, `12.5%`."""
+    return f"{persian_digits(percent(ppm)).replace('.', '٫')}٪" if lang is Lang.FA else f"{percent(ppm)}%"
 
 
 def _row(part: Part) -> Row:
