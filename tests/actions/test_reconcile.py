@@ -24,6 +24,8 @@ from mopos.domain.payments.states import State
 from mopos.domain.settlement import recon_store, statement_store
 from mopos.domain.settlement.closing import acts_for
 from mopos.domain.settlement.matching import bank_day
+from mopos.outside.central_bank_book import Movement
+from mopos.outside.central_bank_papers import statement, statement_camt, statement_csv
 
 IBAN = "IR430120000000000000000001"
 PAGE = 2
@@ -594,6 +596,39 @@ async def test_a_debit_whose_result_comes_later_leaves_suspense_by_itself(shop, 
     assert (done.lines, await balance(services, "suspense")) == (1, 0)
     assert (done.tie.difference, done.tie.unexplained_rial) == (0, 0)
     assert await exceptions(services) == []
+
+
+async def test_a_payout_that_came_back_is_returned_by_the_statement(shop, services, bank, clock, day):
+    payout = await make_payout(shop, bank, clock)
+    await take_in(
+        services,
+        f"{day},T1,-250000,انتقال پایا 00012345678901234567",
+        f"{day},R1,250000,برگشت پایا 00012345678901234567 حساب بسته است",
+    )
+    done = await reconcile(services)
+    assert (done.lines, done.suspense) == (2, 0)
+    row = await services.db.one("select state, returned_on from payout where id = %(id)s", {"id": payout})
+    assert row == ("RETURNED", day)
+    assert await balance(services, "merchant_payable") == 250_000
+    assert await balance(services, "operator_bank") == 0
+    assert (done.tie.difference, done.tie.unexplained_rial) == (0, 0)
+    assert await exceptions(services) == []
+
+
+async def test_the_central_bank_s_own_statements_are_read(services, day):
+    """What `mopos central-bank-sim` gives out, in both shapes, is the same to us."""
+    at = datetime(day.year, day.month, day.day, 12, 0, tzinfo=TEHRAN)
+    moved = [
+        Movement(at, 499_000, "D1", "واریز شاپرک 10000001"),
+        Movement(at, -250_000, "00012345678901234567", "انتقال پایا", "20001"),
+        Movement(at, 250_000, "R1", "برگشت پایا 00012345678901234567 <&>"),
+    ]
+    papers = statement(IBAN, moved, day, day)
+    first = await import_statement(services, io.BytesIO(statement_camt(papers, at)), operator_id=None)
+    again = await import_statement(services, io.BytesIO(statement_csv(papers)), operator_id=None)
+    assert (first.new, again.new, again.known) == (3, 0, 3)
+    assert first.summary == again.summary
+    assert (first.summary.opening, first.summary.closing) == (0, 499_000)
 
 
 async def test_a_settled_payout_that_never_shows_is_told_and_vanishes_when_it_does(shop, services, bank, clock, day):

@@ -98,8 +98,9 @@ def _deposit(line: Waiting, words: set[str], days: Sequence[OpenDay]) -> Recogni
     found = [(number, run) for number, mine in by_terminal.items() if (run := _run(line.amount_rial, mine))]
     if len(found) == 1:
         return Deposit(found[0][0], found[0][1])
-    if named and not found:
-        return Unknown(Kind.AMOUNT_DIFFERS, day=named[0])
+    owed = [day for day in named if day.deposit_rial > 0]
+    if owed and not found:
+        return Unknown(Kind.AMOUNT_DIFFERS, day=owed[0])
     return Unknown(Kind.MISSING_HERE)
 
 

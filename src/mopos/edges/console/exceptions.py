@@ -11,7 +11,7 @@ from mopos.actions.ask_bank_by_hand import ask_bank_by_hand
 from mopos.actions.close_exception import close_exception
 from mopos.actions.reconcile import compare_day
 from mopos.base.errors import Refused
-from mopos.domain.operators import log, terminals
+from mopos.domain.operators import terminals
 from mopos.domain.operators.model import Duty
 from mopos.domain.payments import store as payments
 from mopos.domain.settlement import recon_store, statement_store
@@ -83,7 +83,6 @@ async def _page(ask: Ask, found: Found, refused: Refused | None = None) -> Respo
         may_ask=missing and found.is_open and ask.may(Duty.ASK_BANK),
         may_correct=missing and found.is_open and found.purchase_state in _CORRECTABLE,
         events=await recon_store.events(ask.services.db, found.id),
-        entries=await log.about(ask.services.db, f"exception {found.id}"),
     )
 
 

@@ -117,7 +117,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "یک سو آن را بیش از سوی دیگر دارد.",
         "One side has it more often than the other.",
     ),
-    "recon.about": ("دربارهٔ", "About"),
+    "recon.about": ("موضوع", "About"),
     "recon.payout": ("واریز", "Payout"),
     "recon.age": ("از کی", "Age"),
     "recon.ended": ("پایان", "Ended"),
@@ -235,7 +235,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "CAMT.053 or CSV, 10 MB at most; larger files by the command line.",
     ),
     "recon.iban": ("شبای حساب", "Account (IBAN)"),
-    "recon.iban.hint": ("فقط برای CSVی که شبا در آن نیست.", "Only for a CSV that does not name it."),
+    "recon.iban.hint": ("فقط برای فایل CSV بدون شبا.", "Only for a CSV that does not name it."),
     "recon.new_account": ("این حساب تازه از آن ماست", "This account is new, and ours"),
     "recon.new_account.hint": (
         "صورت‌حساب حسابی که پیش‌تر دیده نشده فقط با این نشان پذیرفته می‌شود.",
