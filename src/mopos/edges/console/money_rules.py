@@ -132,7 +132,8 @@ def shown(ask: Ask, kind: Kind, value: Any) -> str:
     # IBANs and names of profiles are codes: their digits stay as banks write them.
     if kind is RULES["payer_iban"].kind or kind is RULES["profile"].kind:
         return text or ask.t["rules.unset"]
-    return (persian_digits(text) if ask.lang is Lang.FA else text) or ask.t["rules.unset"]
+    text = persian_digits(text).replace(", ", "، ") if ask.lang is Lang.FA else text
+    return text or ask.t["rules.unset"]
 
 
 def _changes(ask: Ask, rule: Rule, rows: Sequence[Setting], today: date, names: Mapping[int, str]) -> list[Change]:
