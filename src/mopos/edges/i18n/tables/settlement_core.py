@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.splits.iban": ("شبا", "IBAN"),
     "console.splits.national_id": ("شناسهٔ ملی", "National id"),
     "console.splits.share": ("سهم", "Share"),
+    "console.splits.rial": ("ریال", "Rial"),
     "console.splits.remainder": ("باقی‌مانده", "The remainder"),
     "console.splits.ends": (
         "این تسهیم پایان می‌یابد و همهٔ پول به پذیرنده می‌رسد.",
