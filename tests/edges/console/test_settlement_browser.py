@@ -1,4 +1,4 @@
-"""The console's pages of settlement in a real browser: axe in both languages and two sizes, nothing wider than a phone."""
+"""The console's pages of settlement in a real browser: axe in both languages and two sizes, none wider than a phone."""
 
 import pytest
 from playwright.async_api import async_playwright
