@@ -304,6 +304,10 @@ async def _audit(db: Database) -> bool:
 @app.command()
 def demo(
     check: Annotated[bool, typer.Option("--check", help="Do one whole purchase by itself, then stop.")] = False,
+    days: Annotated[
+        int,
+        typer.Option(min=0, max=60, help="Play so many days of sales, refunds and settlement in seconds, then stop."),
+    ] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_000, help="First of four ports: gateway, bank, shop, SMS.")] = 8000,
 ) -> None:
@@ -312,6 +316,10 @@ def demo(
     from mopos.edges.demo.check import check_demo  # noqa: PLC0415  # needed by this verb only
     from mopos.edges.demo.run import run_demo  # noqa: PLC0415  # needed by this verb only
 
+    if days:
+        from mopos.edges.demo.week import run_week  # noqa: PLC0415  # needed by this verb only
+
+        raise typer.Exit(run_week(days, build_services))
     raise typer.Exit(check_demo() if check else run_demo(host, port, build_services))
 
 

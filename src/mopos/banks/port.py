@@ -200,6 +200,9 @@ class Bank(Protocol):
         bank: asking again with the same one is safe, and is how to learn what became of it. `Declined`: it was not
         done and will not be."""
 
+    async def aclose(self) -> None:
+        """Close the connections to the bank."""
+
     async def report(self, day: date, after: str = "") -> ReportPage | Silent:
         """What the bank took and gave back on a day of Tehran, by its own books, a page at a time. `after`: where the
         page before ended. A day that is not over is `Silent`."""

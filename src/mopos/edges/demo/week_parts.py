@@ -1,31 +1,23 @@
-"""What the demo's week stands on: a clock that is moved by hand, simulators that read it, merchants, operators.
-
-The simulators are spoken to over real HTTP, as in real life; they run beside the story in this process, so that all
-have one clock.
-"""
+"""What the demo's week stands on: a clock that is moved by hand, merchants, and operators."""
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import uvicorn
-
+from mopos.actions import manage_account
+from mopos.actions.confirm_payee import confirm_payee
+from mopos.actions.services import Services
 from mopos.base.clock import TEHRAN
 from mopos.base.db import Database
 from mopos.base.iban import with_check_digits
+from mopos.base.ids import without_check_digit
+from mopos.base.secret import Secret
 from mopos.domain.operators.model import Operator, Post
 
-# A server in this process is there at once; longer means that it has failed.
-_START_S = 10.0
 # Passes the check of a national id; belongs to nobody whom we know.
-_NATIONAL_ID = "0013542419"
+NATIONAL_ID = "0013542419"
 
 
 class MovedClock:
@@ -50,55 +42,62 @@ class MovedClock:
         return self.now.astimezone(TEHRAN).date()
 
 
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """An ASGI application on a free port of this machine; its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + _START_S
-        while not server.started:
-            if time.monotonic() > deadline or not thread.is_alive():
-                raise RuntimeError("a simulator did not start")
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
 class Merchant(NamedTuple):
     """A gateway that sells all week."""
 
     name: str
-    gateway_id: int
+    id: str
+    """As the shop knows it, with its check digit."""
+    rmz: Secret
     account_id: int
 
+    @property
+    def gateway_id(self) -> int:
+        return without_check_digit(self.id)
 
-async def make_merchant(db: Database, name: str, iban: str, now: datetime) -> Merchant:
-    """An account with a confirmed payee, and its gateway."""
-    row = await db.one(
+
+async def make_merchant(services: Services, operator: Operator, name: str, iban: str) -> Merchant:
+    """An account with a payee that an operator has agreed to, and its gateway."""
+    made = await manage_account.create_account(services.db, services.clock, services.settings, name)
+    row = await services.db.one(
         """
         with a as (
-            insert into account (name, national_id, iban, payee, created_at)
-            values (%(name)s, %(national_id)s, %(iban)s,
-                jsonb_build_object('iban', %(iban)s::text, 'name', %(name)s::text, 'national_id', %(national_id)s::text),
-                %(now)s) returning id
+            insert into account (name, national_id, iban, created_at)
+            values (%(name)s, %(national_id)s, %(iban)s, %(now)s) returning id
         )
-        insert into gateway (name, rmz_hash, created_at, rmz_shown_at, account_id)
-        select %(name)s, decode(repeat('00', 32), 'hex'), %(now)s, %(now)s, id from a returning id, account_id
+        update gateway g set account_id = a.id from a where g.id = %(gateway)s returning a.id
         """,
-        {"name": name, "national_id": _NATIONAL_ID, "iban": iban, "now": now},
+        {
+            "name": name,
+            "national_id": NATIONAL_ID,
+            "iban": iban,
+            "now": services.clock(),
+            "gateway": without_check_digit(made.id),
+        },
     )
     if row is None:
         raise LookupError(name)
-    return Merchant(name, *row)
+    merchant = Merchant(name, made.id, made.rmz, row[0])
+    await agree(services, operator, merchant, iban)
+    return merchant
+
+
+async def give_other_iban(services: Services, operator: Operator, merchant: Merchant, iban: str) -> None:
+    """A deposit came back: the merchant gives another Sheba, and an operator looks at it."""
+    await services.db.one(
+        "update account set iban = %(iban)s where id = %(id)s", {"iban": iban, "id": merchant.account_id}
+    )
+    await agree(services, operator, merchant, iban)
+
+
+async def agree(services: Services, operator: Operator, merchant: Merchant, iban: str) -> None:
+    """The operator has looked at where the money goes."""
+    shown = {"iban": iban, "name": merchant.name, "national_id": NATIONAL_ID}
+    await confirm_payee(services, operator, merchant.account_id, shown, "the demo's week")
 
 
 async def make_operator(db: Database, name: str, now: datetime) -> Operator:
-    """An operator who signs nothing in: the story acts in the name."""
+    """An operator of the books, who acts in the story without signing in."""
     row = await db.one(
         """
         insert into operator (name, title, role, handle, password_hash, created_at)
