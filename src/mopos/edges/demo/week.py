@@ -7,7 +7,6 @@ to what the banks took, which is nought.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import itertools
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import uvloop
 from persiantools.jdatetime import JalaliDate
 from pydantic import SecretStr
 from rich import box
@@ -127,7 +127,7 @@ def run_week(days: int, build: Build) -> int:
         out.print("starting PostgreSQL, the sandbox bank and the central bank's simulator ...")
         with embedded.start(folder / "postgresql", settings={"fsync": "off", "synchronous_commit": "off"}) as server:
             migrate(server.dsn)
-            return asyncio.run(_show(server.dsn, days, build))
+            return uvloop.run(_show(server.dsn, days, build))
 
 
 async def _show(dsn: str, days: int, build: Build) -> int:
