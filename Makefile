@@ -38,6 +38,7 @@ fmt: setup ## put the code into the house's form
 
 bench: setup ## measure whole purchases against the floor (docs/benchmarks.md)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.settling
 
 docs: setup ## write the reference pages again from the code
 	$(BIN)/mopos reference docs/reference
