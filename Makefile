@@ -4,6 +4,8 @@ export PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
+# Files of a few long tests: begun last, one of two workers would wait for the other.
+SLOW_FIRST := tests/edges/web/test_pages.py tests/sim tests/journeys
 DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin
 
 .DEFAULT_GOAL := help
@@ -22,7 +24,7 @@ demo: setup ## run the main job: gateway, worker, sandbox bank and a sample shop
 
 test: setup ## pass the tests; installs what they need (as root; else says what to install)
 	scripts/install-test-tools
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOW_FIRST) tests
 	MOPOS_PG_BINDIR=$(DEBIAN_POSTGRES) $(BIN)/pytest -m storage
 
 check: setup ## format, lint, types, layers, no package index named
