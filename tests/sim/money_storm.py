@@ -304,9 +304,12 @@ ROUGH_HANDS: tuple[str, ...] = (
     "update purchase set refund_rial = amount_rial + 1 where id = %(purchase)s",
     # more is held than there is
     """
-    with h as (
+    with locked as (
+        select id from ledger_account where kind = 'merchant_payable' and owner = %(gateway)s for no key update
+    ),
+    h as (
         insert into hold (gateway_id, amount_rial, reason, state, last_event, placed_at)
-        values (%(gateway)s, 1000000000, 'rough', 'HELD', 'placed', %(now)s) returning id
+        select %(gateway)s, 1000000000, 'rough', 'HELD', 'placed', %(now)s from locked returning id
     ),
     e as (
         insert into money_event (noun, subject_id, version, event, from_state, to_state, actor, at)
@@ -317,9 +320,13 @@ ROUGH_HANDS: tuple[str, ...] = (
     """,
     # a purchase is held a second time
     """
-    with h as (
+    with locked as (
+        -- In the order that everybody keeps, so that nobody waits in a circle.
+        select id from ledger_account where kind = 'merchant_payable' and owner = %(gateway)s for no key update
+    ),
+    h as (
         insert into hold (gateway_id, purchase_id, amount_rial, reason, state, last_event, placed_at)
-        select %(gateway)s, %(purchase)s, 1, 'rough', 'HELD', 'placed', %(now)s from generate_series(1, 2)
+        select %(gateway)s, %(purchase)s, 1, 'rough', 'HELD', 'placed', %(now)s from locked, generate_series(1, 2)
         returning id
     ),
     e as (
