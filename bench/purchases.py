@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from bench.http import Answer, Client, Headers, request_bytes
-from mopos.banks.sandbox_buyer import Form, read_form
-from mopos.banks.sandbox_cards import BY_SLUG, EXAMPLE_CVV2, EXAMPLE_MONTH, EXAMPLE_YEAR, STATIC_PASSWORD
+from mopos.banks.sim.buyer import Form, read_form
+from mopos.banks.sim.cards import BY_SLUG, EXAMPLE_CVV2, EXAMPLE_MONTH, EXAMPLE_YEAR, STATIC_PASSWORD
 
 ENVELOPE = (
     '<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">'

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx2
 import psycopg
 
-from mopos.banks.sandbox_buyer import Form, NoForm, pay_at_sandbox, read_form
+from mopos.banks.sim.buyer import Form, NoForm, pay_at_bank, read_form
 from mopos.edges.demo.check import free_ports
 
 KEY = "canary-secret-key-0123456789abcdef0123456789"
@@ -151,7 +151,7 @@ class Shop:
         form = self.form(**changed)
         page = await self.post(client, form)
         to_bank = read_form(page.text, str(page.url), having="Token")
-        way_back = await pay_at_sandbox(client, to_bank, card)
+        way_back = await pay_at_bank(client, to_bank, card)
         if way_back is None:
             return Bought(form["Res"], None, None)
         answer = await way_back.send(client)

@@ -178,9 +178,11 @@ def bank_sim(
 ) -> None:
     """Run the sandbox bank: a bank to play with, in which no money exists."""
     from mopos.banks import sandbox_sim  # noqa: PLC0415  # needed by this verb only
+    from mopos.banks.sim import service  # noqa: PLC0415
 
     settings = _settings()
-    sandbox_sim.run(
+    service.run(
+        sandbox_sim.SIM,
         host,
         port,
         seed=seed,

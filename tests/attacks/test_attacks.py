@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import fresh_database, open_folder
 from tests.stack import at_bank, browser, heading, return_address, running
 
-from mopos.banks.sandbox_buyer import enter, pay_at_sandbox, read_form
+from mopos.banks.sim.buyer import enter, pay_at_bank, read_form
 from mopos.base.text import persian_digits
 
 RETURNED = {
@@ -28,7 +28,7 @@ async def test_attack_01_an_amount_changed_on_the_way_is_not_paid(shop, web):
     assert (await shop.post(web, form | {"Amnt": "20000"})).status_code == 409
     bank_page = await enter(web, to_bank)
     assert "250" in bank_page.text or "۲۵۰" in bank_page.text
-    way_back = await pay_at_sandbox(web, to_bank)
+    way_back = await pay_at_bank(web, to_bank)
     await web.post(way_back.url, data={**way_back.fields, "Amount": "1", "Amnt": "1"})
     assert (await shop.pay_rep(web, form["Res"]))["Amnt"] == "250000"
     # And when the bank itself takes another amount, nobody is told "paid".
@@ -44,14 +44,14 @@ async def test_attack_02_a_forged_return_does_not_pay(shop, web, method, fields)
     answer = await getattr(web, method)(address, **sent)
     assert answer.status_code == 303
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "2"
-    way_back = await pay_at_sandbox(web, to_bank)
+    way_back = await pay_at_bank(web, to_bank)
     await way_back.send(web)
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "0"
 
 
 async def test_attack_03_a_return_replayed_fifty_times_at_once_is_one_payment(shop, web):
     form, to_bank, _ = await at_bank(shop, web)
-    way_back = await pay_at_sandbox(web, to_bank)
+    way_back = await pay_at_bank(web, to_bank)
     answers = await asyncio.gather(*(way_back.send(web) for _ in range(50)))
     assert {answer.status_code for answer in answers} == {303}
     assert len({answer.headers["location"] for answer in answers}) == 1
@@ -69,7 +69,7 @@ async def test_attack_03_a_return_replayed_fifty_times_at_once_is_one_payment(sh
 async def test_attack_03_a_first_trys_return_changes_nothing_after_the_second(shop, web):
     refused = await shop.buy(web, "insufficient_funds")
     again = await web.post(str(refused.page.url))
-    second = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
+    second = await pay_at_bank(web, read_form(again.text, str(again.url), having="Token"))
     # Before, while and after the second try is paid.
     await asyncio.gather(*(refused.way_back.send(web) for _ in range(5)), second.send(web))
     await refused.way_back.send(web)
@@ -91,7 +91,7 @@ async def test_attack_04_a_reference_of_another_purchase_pays_nothing(shop, web)
 
 async def test_attack_05_return_inquiry_and_form_race(shop, web):
     form, to_bank, address = await at_bank(shop, web)
-    way_back = await pay_at_sandbox(web, to_bank)
+    way_back = await pay_at_bank(web, to_bank)
     rivals = [way_back.send(web), web.post(address, data={"State": "NOK"}), shop.post(web, form)]
     await asyncio.gather(*rivals, *(way_back.send(web) for _ in range(5)))
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "0"
@@ -190,7 +190,7 @@ async def test_attack_24_links_come_from_the_settings_only(shop, web):
     form = shop.form()
     page = await shop.post(web, form, headers=forged)
     assert "evil.example" not in page.text
-    way_back = await pay_at_sandbox(web, read_form(page.text, str(page.url), having="Token"))
+    way_back = await pay_at_bank(web, read_form(page.text, str(page.url), having="Token"))
     answer = await web.post(way_back.url, data=way_back.fields, headers=forged)
     assert answer.headers["location"].startswith(gateway)
     assert (await shop.pay_rep(web, form["Res"]))["IP"] == "127.0.0.1"

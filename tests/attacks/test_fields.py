@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from mopos.banks.sandbox_buyer import read_form
+from mopos.banks.sim.buyer import read_form
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -6,7 +6,7 @@ import pytest
 from lxml import html
 from tests.stack import at_bank
 
-from mopos.banks.sandbox_buyer import cancel_at_sandbox, enter
+from mopos.banks.sim.buyer import cancel_at_bank, enter
 
 MARKUP = "\"'><script>alert(1)</script><img src=x onerror=alert(1)><a href=javascript:alert(1)>&lt;b&gt;"
 # Overrides, isolates, marks, zero-width characters, a tag, an interlinear anchor, controls.
@@ -34,7 +34,7 @@ async def every_page(shop, web, lang):
     yield "the bank's own", await enter(web, to_bank)
     returned = await web.post(address, data={"State": text, "ResCode": text, "RefNum": text, "SecurePan": text})
     yield "not complete", await web.get(returned.headers["location"], headers=spoken)
-    way_back = await cancel_at_sandbox(web, to_bank)
+    way_back = await cancel_at_bank(web, to_bank)
     cancelled = await way_back.send(web)
     yield "cancelled", await web.get(cancelled.headers["location"], headers=spoken)
     for card in ("insufficient_funds", "amount_differs", "verify_garbage", "paid"):

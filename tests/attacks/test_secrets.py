@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import fresh_database, open_folder
 from tests.stack import KEY, at_bank, eventually, running
 
-from mopos.banks.sandbox_buyer import enter, pay_at_sandbox, read_form
+from mopos.banks.sim.buyer import enter, pay_at_bank, read_form
 
 PAN, CVV2, PASSWORD = "6104337777777775", "7391", "84736251"
 WRONG_RMZ = "canary-of-a-wrong-rmz"
@@ -84,7 +84,7 @@ async def test_attack_20_no_secret_is_written_anywhere(stack, web):
 
     # Now every layer fails: the books, the purchases, the accounts, the worker's round.
     _, to_bank, _ = await at_bank(shop, web)
-    way_back = await pay_at_sandbox(web, to_bank)
+    way_back = await pay_at_bank(web, to_bank)
     with missing(stack, "ledger_line"):
         told.append(await way_back.send(web))
     _, to_bank, _ = await at_bank(shop, web)

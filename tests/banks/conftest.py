@@ -29,9 +29,11 @@ DEADLINE_S = 0.9
 _RUN = """
 import json, sys
 from mopos.banks import sandbox_sim
+from mopos.banks.sim import service
+from mopos.banks.sim.state import Terminal
 options = json.loads(sys.argv[1])
-terminals = tuple(sandbox_sim.Terminal(*one) for one in options.pop("terminals"))
-sandbox_sim.run(port=0, terminals=terminals, on_listening=lambda url: print(url, flush=True), **options)
+terminals = tuple(Terminal(*one) for one in options.pop("terminals"))
+service.run(sandbox_sim.SIM, port=0, terminals=terminals, on_listening=lambda url: print(url, flush=True), **options)
 """
 
 _numbers = itertools.count(1001)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mopos.banks.port import Confirmed, Decline, Declined, Unverified
-from mopos.banks.sandbox_cards import BY_SLUG
+from mopos.banks.sim.cards import BY_SLUG
 
 if TYPE_CHECKING:
     from tests.banks.conftest import Gateway, RunningBank

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Opened, Order, Pending, Returned, Silent, Unverified
-from mopos.banks.sandbox_buyer import cancel_at_sandbox, enter, pay_at_sandbox
-from mopos.banks.sandbox_cards import BY_SLUG, CARDS, STATIC_PASSWORD
+from mopos.banks.sim.buyer import cancel_at_bank, enter, pay_at_bank
+from mopos.banks.sim.cards import BY_SLUG, CARDS, STATIC_PASSWORD
 from mopos.base.money import Rial
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ AMOUNT = 250_000
 async def paid(gateway: Gateway, card: str = "paid") -> Attempt:
     """An order whose money the bank has taken."""
     opened, attempt = await gateway.open(AMOUNT)
-    await pay_at_sandbox(gateway.browser, opened.redirect, card)
+    await pay_at_bank(gateway.browser, opened.redirect, card)
     return attempt
 
 
@@ -42,7 +42,7 @@ async def test_one_payment_from_token_to_verify(gateway: Gateway) -> None:
     page = await enter(gateway.browser, opened.redirect)
     assert "کفش‌های &lt;b&gt;ورزشی&lt;/b&gt;" in page.text
 
-    back = await pay_at_sandbox(gateway.browser, opened.redirect)
+    back = await pay_at_bank(gateway.browser, opened.redirect)
     assert back is not None
     assert (back.method, back.url) == ("POST", "http://127.0.0.1:9/pay/return/canary-ref")
     assert set(back.fields) == {"State", "ResCode", "RefNum", "TraceNo", "OrderId", "Token", "SecurePan"}
@@ -70,6 +70,7 @@ REFUSING = {
     "wrong_pin": (Decline.WRONG_PIN, "55"),
     "expired_card": (Decline.EXPIRED_CARD, "54"),
     "wrong_card": (Decline.WRONG_CARD, "56"),
+    "not_permitted": (Decline.NOT_PERMITTED, "57"),
     "issuer_down": (Decline.ISSUER_DOWN, "91"),
     "limit_exceeded": (Decline.LIMIT_EXCEEDED, "61"),
 }
@@ -101,7 +102,7 @@ def test_every_card_is_tried_here() -> None:
 async def test_cards_that_refuse(gateway: Gateway, slug: str) -> None:
     reason, code = REFUSING[slug]
     opened, attempt = await gateway.open(AMOUNT)
-    back = await pay_at_sandbox(gateway.browser, opened.redirect, slug)
+    back = await pay_at_bank(gateway.browser, opened.redirect, slug)
     assert back is not None
     assert (back.fields["State"], back.fields["ResCode"], back.fields["RefNum"]) == ("Failed", code, "")
     assert gateway.bank.read_return(back.fields) == Returned(claims_paid=False)
@@ -141,7 +142,7 @@ async def test_the_slow_card_takes_two_thirds_of_the_deadline(gateway: Gateway) 
 
 async def test_cancelling(gateway: Gateway) -> None:
     opened, attempt = await gateway.open()
-    back = await cancel_at_sandbox(gateway.browser, opened.redirect)
+    back = await cancel_at_bank(gateway.browser, opened.redirect)
     assert back is not None
     assert (back.fields["State"], back.fields["ResCode"]) == ("Cancelled", "17")
     assert await gateway.bank.inquire(attempt) == Declined(Decline.CANCELLED, "17")
@@ -170,6 +171,7 @@ async def test_what_is_not_verified_in_time_is_given_back(
         "given_back": AMOUNT,
         "refused": 0,
         "refunded": 0,
+        "settled": 0,
     }
 
 
@@ -364,7 +366,7 @@ async def test_attack_20_no_secret_is_in_transcripts_book_and_output(
     async with gateway_at(bank.url) as gateway:
         for card in CARDS:
             opened, attempt = await gateway.open(description="canary-description")
-            await pay_at_sandbox(gateway.browser, opened.redirect, card)
+            await pay_at_bank(gateway.browser, opened.redirect, card)
             await gateway.bank.verify(attempt)
         shown = (await gateway.browser.get(f"{bank.url}/book")).text
         transcripts = repr(gateway.calls)

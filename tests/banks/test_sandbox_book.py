@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mopos.banks.sandbox_book import Book, Code, Order, Stage
-from mopos.banks.sandbox_cards import BY_SLUG
+from mopos.banks.sim.book import Book, Code, Order, Stage
+from mopos.banks.sim.cards import BY_SLUG
 from mopos.base.money import Rial
 
 PAN = "603799******0014"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mopos.banks.issuers import issuer
-from mopos.banks.sandbox_book import Code
-from mopos.banks.sandbox_cards import CARDS, SandboxCard, render_reference
-from mopos.banks.sandbox_texts import TEXTS
+from mopos.banks.sim.book import Code
+from mopos.banks.sim.cards import CARDS, Card, render_reference
+from mopos.banks.sim.texts import TEXTS
 from mopos.base.ids import has_check_digit
 from mopos.base.money import Rial
 
@@ -18,7 +18,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "test-cards.md"
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.slug)
-def test_a_card_is_valid_and_nobodys(card: SandboxCard) -> None:
+def test_a_card_is_valid_and_nobodys(card: Card) -> None:
     assert len(card.number) == 16
     assert has_check_digit(card.number)
     assert card.number[6:14] == "00000000"

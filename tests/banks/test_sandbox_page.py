@@ -16,9 +16,9 @@ import pytest
 from lxml import html
 
 from mopos.banks.port import Attempt, Confirmed, Opened, Pending, Unverified
-from mopos.banks.sandbox_book import WRONG_PASSWORDS_MAX
-from mopos.banks.sandbox_buyer import Form, NoForm, enter, pay_at_sandbox, read_form
-from mopos.banks.sandbox_cards import BY_SLUG, CARDS, spaced
+from mopos.banks.sim.book import WRONG_PASSWORDS_MAX
+from mopos.banks.sim.buyer import Form, NoForm, enter, pay_at_bank, read_form
+from mopos.banks.sim.cards import BY_SLUG, CARDS, spaced
 from mopos.base.money import Rial
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def test_the_headers_of_the_page(gateway: Gateway) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("name", ["sandbox.css", "sandbox.js", "mark.svg"])
+@pytest.mark.parametrize("name", ["page.css", "page.js", "mark.svg"])
 async def test_its_files(gateway: Gateway, name: str) -> None:
     answer = await gateway.browser.get(f"{gateway.url}/pay/assets/{name}")
     assert (answer.status_code, bool(answer.text)) == (200, True)
@@ -217,7 +217,7 @@ async def test_a_double_click_takes_once(gateway: Gateway) -> None:
 
 async def test_who_never_returns_may_close_the_window(gateway: Gateway) -> None:
     opened, attempt = await gateway.open()
-    assert await pay_at_sandbox(gateway.browser, opened.redirect, "never_returns") is None
+    assert await pay_at_bank(gateway.browser, opened.redirect, "never_returns") is None
     assert await gateway.bank.inquire(attempt) == Unverified()
     with pytest.raises(NoForm):
         read_form((await enter(gateway.browser, opened.redirect)).text, "", having="ResCode")
@@ -282,7 +282,7 @@ async def shop() -> AsyncIterator[tuple[str, list[dict[str, str]]]]:
 async def test_returns_twice_first_by_the_bank_itself(gateway: Gateway) -> None:
     async with shop() as (url, heard):
         opened, _ = await gateway.open(return_url=url)
-        back = await pay_at_sandbox(gateway.browser, opened.redirect, "returns_twice")
+        back = await pay_at_bank(gateway.browser, opened.redirect, "returns_twice")
         assert back is not None
         assert heard == [dict(back.fields)]
 
@@ -290,7 +290,7 @@ async def test_returns_twice_first_by_the_bank_itself(gateway: Gateway) -> None:
 async def test_attack_02_forged_returns_come_before_any_money(gateway: Gateway) -> None:
     async with shop() as (url, heard):
         opened, attempt = await gateway.open(return_url=url)
-        back = await pay_at_sandbox(gateway.browser, opened.redirect, "forged_return")
+        back = await pay_at_bank(gateway.browser, opened.redirect, "forged_return")
     assert back is not None
     said_ok, said_failed = heard
     assert gateway.bank.read_return(said_ok).claims_paid
@@ -313,7 +313,7 @@ async def test_a_double_click_while_the_bank_waits_for_a_shop_takes_once(gateway
 
 async def test_a_shop_that_does_not_answer_keeps_nobody_from_paying(gateway: Gateway) -> None:
     opened, attempt = await gateway.open(return_url="http://127.0.0.1:9/closed")
-    assert await pay_at_sandbox(gateway.browser, opened.redirect, "forged_return") is not None
+    assert await pay_at_bank(gateway.browser, opened.redirect, "forged_return") is not None
     assert await gateway.bank.inquire(attempt) == Unverified()
 
 
@@ -343,14 +343,14 @@ async def test_a_killed_bank_remembers(
     first = bank_with(book_path=path, seed=5)
     async with gateway_at(first.url) as gateway:
         opened, attempt = await gateway.open()
-        await pay_at_sandbox(gateway.browser, opened.redirect)
+        await pay_at_bank(gateway.browser, opened.redirect)
         waiting, later = await gateway.open()
     first.process.kill()
     first.process.communicate()
     async with gateway_at(bank_with(book_path=path, seed=5).url) as gateway:
         assert isinstance(await gateway.bank.verify(attempt), Confirmed)
         page = Form("POST", f"{gateway.url}/pay", waiting.redirect.fields)
-        assert await pay_at_sandbox(gateway.browser, page) is not None
+        assert await pay_at_bank(gateway.browser, page) is not None
         assert isinstance(await gateway.bank.verify(later), Confirmed)
 
 
@@ -360,7 +360,7 @@ async def test_requests_under_way_end_before_the_bank_stops(
     bank = bank_with()
     async with gateway_at(bank.url) as gateway:
         opened, attempt = await gateway.open()
-        await pay_at_sandbox(gateway.browser, opened.redirect, "verify_slow")
+        await pay_at_bank(gateway.browser, opened.redirect, "verify_slow")
         asking = asyncio.create_task(gateway.bank.verify(attempt))
         await asyncio.sleep(0.2)
         bank.process.terminate()
@@ -377,7 +377,7 @@ async def test_many_buyers_at_once(bank_with: Callable[..., RunningBank], gatewa
         async def buy(at: int) -> bool:
             opened, attempt = await gateway.open(100_000)
             card = CARDS[at % len(CARDS)]
-            await pay_at_sandbox(browser, opened.redirect, card)
+            await pay_at_bank(browser, opened.redirect, card)
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
                 answer = await gateway.bank.verify(attempt)

@@ -9,7 +9,7 @@ import pytest
 from tests.banks.conftest import Gateway, RunningBank
 
 from mopos.banks.port import Confirmed, Decline, Declined, GivenBack, Silent
-from mopos.banks.sandbox_buyer import pay_at_sandbox
+from mopos.banks.sim.buyer import pay_at_bank
 from mopos.base.money import Rial
 
 AMOUNT = 250_000
@@ -19,7 +19,7 @@ EXCEEDS = Declined(Decline.OTHER, "-8")
 
 async def verified(gateway: Gateway, slug: str = "paid") -> Any:
     opened, attempt = await gateway.open(AMOUNT)
-    await pay_at_sandbox(gateway.browser, opened.redirect, slug)
+    await pay_at_bank(gateway.browser, opened.redirect, slug)
     assert isinstance(await gateway.bank.verify(attempt), Confirmed)
     return attempt
 

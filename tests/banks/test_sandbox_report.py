@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 import pytest
 from litestar.testing import TestClient
 
-from mopos.banks.sandbox_cards import BY_SLUG
 from mopos.banks.sandbox_report import PAGE_LINES
-from mopos.banks.sandbox_sim import create_app
-from mopos.banks.sandbox_state import Terminal
+from mopos.banks.sandbox_sim import SIM
+from mopos.banks.sim.cards import BY_SLUG
+from mopos.banks.sim.service import create_app
+from mopos.banks.sim.state import Terminal
 
 DAY = date(2026, 11, 24)
 
@@ -29,7 +30,7 @@ def clock():
 
 @pytest.fixture
 def bank(clock):
-    with TestClient(create_app(clock=clock, seed=1, terminals=(Terminal(commission_ppm=1_000),))) as client:
+    with TestClient(create_app(SIM, clock=clock, seed=1, terminals=(Terminal(commission_ppm=1_000),))) as client:
         yield client
 
 

@@ -55,7 +55,7 @@ async def wire_to(url: str, deadline_s: float = 2.0) -> AsyncIterator[tuple[Wire
 
 async def ask(url: str, deadline_s: float = 2.0) -> tuple[Answer | Silent, Transcript]:
     async with wire_to(url, deadline_s) as (wire, calls):
-        answer = await wire.post_json("/api/verify", b'{"a":1}', READER, {"X-Signature": "canary-signature"})
+        answer = await wire.post("/api/verify", b'{"a":1}', READER, {"X-Signature": "canary-signature"})
         return answer, calls[0]
 
 
@@ -143,8 +143,8 @@ async def test_a_slow_call_does_not_spoil_the_next_one(tcp_server: TcpServer) ->
         await writer.drain()
 
     async with tcp_server(first_is_slow) as url, wire_to(url, deadline_s=0.2) as (wire, _):
-        first = await wire.post_json("/a", b"{}", READER, {})
-        second = await wire.post_json("/a", b"{}", READER, {})
+        first = await wire.post("/a", b"{}", READER, {})
+        second = await wire.post("/a", b"{}", READER, {})
     assert (first, second) == (Silent("timeout"), Answer(2))
 
 
@@ -162,7 +162,7 @@ async def test_connections_are_used_again(tcp_server: TcpServer) -> None:
 
     async with tcp_server(keep) as url, wire_to(url) as (wire, _):
         for _ in range(5):
-            assert await wire.post_json("/a", b"{}", READER, {}) == Answer(7)
+            assert await wire.post("/a", b"{}", READER, {}) == Answer(7)
     assert connections == 1
 
 
@@ -187,6 +187,6 @@ async def test_a_bank_without_a_trusted_certificate_is_not_spoken_to(tcp_server:
         assert (await ask(url))[0] == Silent("not_connected")
         wire = Wire(url, deadline_s=2, redact=str, trust=ssl.create_default_context(cafile=cert))
         try:
-            assert await wire.post_json("/a", b"{}", READER, {}) == Answer(7)
+            assert await wire.post("/a", b"{}", READER, {}) == Answer(7)
         finally:
             await wire.aclose()

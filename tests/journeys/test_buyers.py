@@ -16,8 +16,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.conftest import fresh_database, open_folder
 from tests.stack import browser, eventually, heading, running, wait_for
 
-from mopos.banks.sandbox_buyer import NoForm, cancel_at_sandbox, enter, pay_at_sandbox, read_form
-from mopos.banks.sandbox_cards import CARDS
+from mopos.banks.sim.buyer import NoForm, cancel_at_bank, enter, pay_at_bank, read_form
+from mopos.banks.sim.cards import CARDS
 
 HEADINGS = {
     "PAID": "پرداخت انجام شد",
@@ -117,13 +117,13 @@ async def test_a_buyer_who_leaves_is_expired_after_the_bank_was_asked(patient, w
 async def test_cancelled_and_paid_at_the_second_try(shop, web):
     form = shop.form()
     page = await shop.post(web, form)
-    way_back = await cancel_at_sandbox(web, read_form(page.text, str(page.url), having="Token"))
+    way_back = await cancel_at_bank(web, read_form(page.text, str(page.url), having="Token"))
     answer = await way_back.send(web)
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "11"
     await all_agree(shop, web, form["Res"], "CANCELLED")
     shown = await web.get(answer.headers["location"])
     again = await web.post(str(shown.url))
-    second = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
+    second = await pay_at_bank(web, read_form(again.text, str(again.url), having="Token"))
     await second.send(web)
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "0"
     # The back button, as far back as the first try's return: it is over, and the payment stays what it is.
@@ -134,7 +134,7 @@ async def test_cancelled_and_paid_at_the_second_try(shop, web):
 async def test_while_the_bank_is_being_asked_nobody_is_sent_there_again(shop, web):
     form = shop.form()
     page = await shop.post(web, form)
-    way_back = await pay_at_sandbox(web, read_form(page.text, str(page.url), having="Token"), "verify_late")
+    way_back = await pay_at_bank(web, read_form(page.text, str(page.url), having="Token"), "verify_late")
     returning = asyncio.create_task(way_back.send(web))
     await eventually(lambda: shop.state(form["Res"]) == "VERIFYING", step_s=0.02)
     for state in ("VERIFYING", "UNKNOWN"):
@@ -156,7 +156,7 @@ async def test_refresh_back_button_and_the_same_form_never_charge_twice(shop, we
     second = await shop.post(web, form | {"Nam": "another name"})
     token = read_form(first.text, str(first.url), having="Token").fields["Token"]
     assert read_form(second.text, str(second.url), having="Token").fields["Token"] == token
-    way_back = await pay_at_sandbox(web, read_form(second.text, str(second.url), having="Token"))
+    way_back = await pay_at_bank(web, read_form(second.text, str(second.url), having="Token"))
     answer = await way_back.send(web)
     for _ in range(3):
         assert (await web.get(answer.headers["location"])).status_code == 200
@@ -258,7 +258,7 @@ async def test_a_bank_that_is_down_can_be_tried_again(stack, shop, web):
     stack.start_bank()
     action = re.search(r'<form[^>]*action="([^"]+)"', page.text)[1]
     again = await web.post(stack.gateway + action.replace("&amp;", "&"))
-    way_back = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
+    way_back = await pay_at_bank(web, read_form(again.text, str(again.url), having="Token"))
     await way_back.send(web)
     await all_agree(shop, web, form["Res"], "PAID", taken=250_000)
 
@@ -300,7 +300,7 @@ async def test_a_request_in_flight_is_finished_when_the_gateway_is_told_to_stop(
             async with browser() as web:
                 page = await shop.post(web, shop.form())
                 to_bank = read_form(page.text, str(page.url), having="Token")
-                way_back = await pay_at_sandbox(web, to_bank, "verify_slow")
+                way_back = await pay_at_bank(web, to_bank, "verify_slow")
                 returning = asyncio.create_task(way_back.send(web))
                 await asyncio.sleep(0.4)
                 process = stack.processes["gateway"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from mopos.banks.sandbox_buyer import pay_at_sandbox, read_form
+from mopos.banks.sim.buyer import pay_at_bank, read_form
 from mopos.edges.demo.run import Demo
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ async def _buy(demo: Demo) -> None:
         for res in ("خرید-۱", "unpaid"):
             page = await client.post(f"{demo.gateway}/Payment.aspx", data=form | {"Res": res})
             if res != "unpaid":
-                way_back = await pay_at_sandbox(client, read_form(page.text, str(page.url), having="Token"))
+                way_back = await pay_at_bank(client, read_form(page.text, str(page.url), having="Token"))
                 assert way_back is not None
                 await way_back.send(client)
 

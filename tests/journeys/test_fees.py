@@ -5,7 +5,7 @@ import re
 
 from tests.stack import heading
 
-from mopos.banks.sandbox_buyer import cancel_at_sandbox, enter, pay_at_sandbox, read_form
+from mopos.banks.sim.buyer import cancel_at_bank, enter, pay_at_bank, read_form
 
 # 1 percent, but 3,000 Rial at least: of 250,000 Rial the floor.
 BRACKETS = ("--bracket=0: 1% floor 3000", "--bracket=10,000,000: 0.5% +50,000 cap 500,000")
@@ -99,7 +99,7 @@ async def test_the_buyer_bears_it(stack, web):
     assert "253,000" in amounts(bank_page), "the bank shows what it takes"
     assert "250,000" not in amounts(bank_page)
 
-    way_back = await pay_at_sandbox(web, to_bank)
+    way_back = await pay_at_bank(web, to_bank)
     invoice = await web.get((await way_back.send(web)).headers["location"])
     assert heading(invoice) == "پرداخت انجام شد"
     assert amounts(invoice)[:3] == ["250,000", "3,000", "253,000"]
@@ -122,13 +122,13 @@ async def test_who_agreed_and_cancelled_tries_again_at_the_same_total(stack, web
     form = shop.form()
     own_page = (await shop.post(web, form)).headers["location"]
     pressed = await web.post(own_page)
-    way_back = await cancel_at_sandbox(web, read_form(pressed.text, str(pressed.url), having="Token"))
+    way_back = await cancel_at_bank(web, read_form(pressed.text, str(pressed.url), having="Token"))
     await way_back.send(web)
     assert (await shop.pay_rep(web, form["Res"]))["Err"] == "11"
     shown = await web.get(own_page)
     assert amounts(shown)[:3] == ["250,000", "3,000", "253,000"]
     again = await web.post(own_page)
-    second = await pay_at_sandbox(web, read_form(again.text, str(again.url), having="Token"))
+    second = await pay_at_bank(web, read_form(again.text, str(again.url), having="Token"))
     await second.send(web)
     assert (shop.state(form["Res"]), taken(shop, form["Res"])) == ("PAID", [253_000])
     # A new version from now on changes nothing of what was registered; the next purchase has it.

@@ -20,8 +20,8 @@ import pytest
 from tests.conftest import fresh_database, open_folder
 from tests.stack import Shop, Stack, browser, heading, running
 
-from mopos.banks.sandbox_buyer import NoForm, cancel_at_sandbox, pay_at_sandbox, read_form
-from mopos.banks.sandbox_cards import CARDS
+from mopos.banks.sim.buyer import NoForm, cancel_at_bank, pay_at_bank, read_form
+from mopos.banks.sim.cards import CARDS
 from mopos.base import embedded
 from mopos.base.ids import with_check_digit
 from mopos.db.migrate import migrate
@@ -102,9 +102,9 @@ class Storm:
         if kind == "leave":
             return
         if kind == "cancel":
-            way_back = await cancel_at_sandbox(client, to_bank)
+            way_back = await cancel_at_bank(client, to_bank)
         else:
-            way_back = await pay_at_sandbox(client, to_bank, "paid" if kind == "twice" else kind)
+            way_back = await pay_at_bank(client, to_bank, "paid" if kind == "twice" else kind)
         if way_back is None:
             return
         if kind == "twice":

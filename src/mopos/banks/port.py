@@ -23,13 +23,20 @@ class Decline(StrEnum):
 
     INSUFFICIENT_FUNDS = "insufficient_funds"
     WRONG_PIN = "wrong_pin"
+    PIN_BLOCKED = "pin_blocked"
+    """The second password was wrong too often."""
     WRONG_CARD = "wrong_card"
     EXPIRED_CARD = "expired_card"
     LIMIT_EXCEEDED = "limit_exceeded"
+    NOT_PERMITTED = "not_permitted"
+    """The card or its holder may not pay so: not this kind of purchase, or not here."""
     ISSUER_DOWN = "issuer_down"
     CANCELLED = "cancelled"
     SESSION_EXPIRED = "session_expired"
     GIVEN_BACK = "given_back"
+    NOT_ACCEPTED = "not_accepted"
+    """The bank does not accept our terminal: credentials, address of the server, domain, or a terminal that is off. No
+    buyer can help it; another terminal can."""
     OTHER = "other"
 
 
@@ -74,6 +81,8 @@ class Attempt:
     """None when `open` was never answered."""
     bank_ref: str | None = None
     """The bank's reference as the browser brought it back; a hint, never evidence."""
+    masked_pan: str = ""
+    """The card as the browser brought it back, for banks that never tell it themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,11 @@ class GivenBack:
 
     bank_ref: str = ""
     """The bank's reference of the refund."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An explicit yes to `probe`: the bank knows our terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +167,14 @@ class Returned:
 
     claims_paid: bool
     bank_ref: str | None = None
+    masked_pan: str = ""
+    order_number: str | None = None
+    """Whose return it claims to be; None: this bank's returns do not say it."""
+    token: str | None = None
+    """The same, by the bank's token."""
+    reason: Decline = Decline.OTHER
+    """Why it was not paid, by its own word."""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +192,13 @@ class Facts:
     """So long after a payment the bank reverses it, if it is not settled; nought: never."""
     can_refund: bool = False
     """Whether the bank gives money back to the card later, whole or in part (`refund`)."""
+    can_inquire: bool = True
+    """Whether `inquire` can be asked. Where it cannot, `verify` is the only question, and only a browser says no."""
+    asks_by_ref: bool = False
+    """Whether `verify` needs the reference that the browser brings back: who never returns cannot be asked about, and
+    what he paid is given back by the bank."""
+    reports: bool = False
+    """Whether the bank gives a report of each day (`report`)."""
 
 
 class Bank(Protocol):
@@ -189,7 +218,7 @@ class Bank(Protocol):
         verified" is a yes when it is bound to this order."""
 
     async def inquire(self, attempt: Attempt) -> Confirmed | Unverified | Declined | Pending | Silent:
-        """Ask what became of an attempt, changing nothing."""
+        """Ask what became of an attempt, changing nothing. `Silent("no_inquiry")` where the bank has no such call."""
 
     async def reverse(self, attempt: Attempt) -> Declined | Silent:
         """Give the whole amount back before settlement. `Declined(GIVEN_BACK)` says that it was done, now or before;
@@ -199,6 +228,10 @@ class Bank(Protocol):
         """Give a part of the amount back, or all of it. `refund_number` is ours, digits only, never used twice at a
         bank: asking again with the same one is safe, and is how to learn what became of it. `Declined`: it was not
         done and will not be."""
+
+    async def probe(self) -> Accepted | Declined | Silent:
+        """Prove our credentials, and that the bank answers, without money. `Declined(NOT_ACCEPTED)`: it does not know
+        us."""
 
     async def aclose(self) -> None:
         """Close the connections to the bank."""

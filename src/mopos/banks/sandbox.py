@@ -10,14 +10,16 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
 
+from mopos.banks.kind import Access, AnswerCode, CredentialField, Kind, Means
 from mopos.banks.port import (
+    Accepted,
     Attempt,
     Confirmed,
     Decline,
@@ -42,6 +44,9 @@ from mopos.base.secret import Secret
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+_SESSION, _VERIFY_DEADLINE, _REVERSE_WITHIN = timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=3)
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
     """Where the bank is, who we are there, and what it promises."""
@@ -51,10 +56,21 @@ class SandboxSettings:
     key: Secret
     deadline_s: float = 10.0
     """The longest that one call may take, all of it; then it is silence."""
-    session: timedelta = timedelta(minutes=15)
-    verify_deadline: timedelta = timedelta(minutes=30)
-    reverse_within: timedelta = timedelta(hours=3)
+    session: timedelta = _SESSION
+    verify_deadline: timedelta = _VERIFY_DEADLINE
+    reverse_within: timedelta = _REVERSE_WITHIN
 
+
+FACTS = Facts(
+    name="sandbox",
+    title_fa="بانک آزمایشی",
+    title_en="Sandbox bank",
+    session=_SESSION,
+    verify_deadline=_VERIFY_DEADLINE,
+    reverse_within=_REVERSE_WITHIN,
+    can_refund=True,
+    reports=True,
+)
 
 # The page shows this much of a description; a longer one would be refused.
 DESCRIPTION_LENGTH_MAX = 100
@@ -65,24 +81,43 @@ DONE = 0
 ALREADY_VERIFIED = 2
 NOT_PAID_YET = 1
 WAITS_FOR_VERIFY = 3
-
 NO_SUCH_ORDER = -2
 
-# The explicit noes: nothing of this order is with the bank, and nothing will be. Every other code is no answer.
+_R, _M = AnswerCode, Means
+CODES: tuple[AnswerCode, ...] = (
+    _R("0", _M.DONE, "انجام شد", "done"),
+    _R("2", _M.ALREADY, "پیش‌تر تأیید شده است", "verified before"),
+    _R("1", _M.NOT_YET, "خریدار هنوز نپرداخته است", "the buyer has not paid yet"),
+    _R("3", _M.NOT_YET, "پرداخت شده و در انتظار تأیید است", "paid, and waits for verify"),
+    _R("-2", _M.NO, "چنین سفارشی نیست", "no such order", Decline.OTHER),
+    _R("-3", _M.UNSURE, "نشانهٔ پرداخت از آن این سفارش نیست", "the token is another order's"),
+    _R("-4", _M.NO, "مهلت پرداخت گذشت", "the time to pay is over", Decline.SESSION_EXPIRED),
+    _R("-5", _M.NO, "به درخواست ما برگشت خورد", "reversed at our wish", Decline.GIVEN_BACK),
+    _R("-6", _M.NO, "به‌هنگام تأیید نشد و برگشت خورد", "not verified in time, given back", Decline.GIVEN_BACK),
+    _R("-7", _M.NO, "مهلت برگشت گذشته است", "too late to reverse"),
+    _R("-8", _M.NO, "بیش از باقی‌مانده است", "more than is left to give back"),
+    _R("-9", _M.UNSURE, "این شمارهٔ بازپرداخت مبلغ دیگری دارد", "this refund number has another amount"),
+    _R("-10", _M.NO, "بازپرداخت پذیرفته نشد", "the refund is refused"),
+    _R("-105", _M.NO, "امضا یا پایانه نادرست است", "wrong signature or terminal", Decline.NOT_ACCEPTED),
+    _R("13", _M.NO, "مبلغ پذیرفتنی نیست", "amount outside of what the bank takes", Decline.LIMIT_EXCEEDED),
+    _R("17", _M.NO, "خریدار انصراف داد", "cancelled by the buyer", Decline.CANCELLED),
+    _R("30", _M.UNSURE, "ساختار درخواست نادرست است", "malformed request"),
+    _R("51", _M.NO, "موجودی کافی نیست", "not enough balance", Decline.INSUFFICIENT_FUNDS),
+    _R("54", _M.NO, "تاریخ کارت گذشته است", "expired card", Decline.EXPIRED_CARD),
+    _R("55", _M.NO, "رمز دوم نادرست است", "wrong second password", Decline.WRONG_PIN),
+    _R("56", _M.NO, "کارت نامعتبر است", "invalid card", Decline.WRONG_CARD),
+    _R("57", _M.NO, "کارت اجازهٔ این خرید را ندارد", "not permitted", Decline.NOT_PERMITTED),
+    _R("61", _M.NO, "مبلغ از سقف کارت بیشتر است", "above the card's limit", Decline.LIMIT_EXCEEDED),
+    _R("64", _M.UNSURE, "مبلغ با سفارش یکی نیست", "another amount than the order's"),
+    _R("75", _M.NO, "رمز دوم سه بار نادرست بود", "three wrong second passwords", Decline.PIN_BLOCKED),
+    _R("91", _M.NO, "بانک صادرکننده پاسخ نمی‌دهد", "the issuer is down", Decline.ISSUER_DOWN),
+    _R("94", _M.UNSURE, "شمارهٔ سفارش تکراری است", "the order number was used before"),
+)
+
+# The explicit noes: nothing of this order is with the bank, and nothing will be. Every other code is no answer; also
+# that it does not know us says nothing of the order.
 NO: dict[int, Decline] = {
-    NO_SUCH_ORDER: Decline.OTHER,  # of an attempt that it never opened
-    -4: Decline.SESSION_EXPIRED,
-    -5: Decline.GIVEN_BACK,  # reversed by us
-    -6: Decline.GIVEN_BACK,  # not verified in time
-    13: Decline.LIMIT_EXCEEDED,  # amount outside of what the bank takes; said by `open` only
-    17: Decline.CANCELLED,
-    51: Decline.INSUFFICIENT_FUNDS,
-    54: Decline.EXPIRED_CARD,
-    55: Decline.WRONG_PIN,
-    56: Decline.WRONG_CARD,
-    61: Decline.LIMIT_EXCEEDED,
-    75: Decline.WRONG_PIN,  # three wrong second passwords
-    91: Decline.ISSUER_DOWN,
+    int(row.code): row.decline for row in CODES if row.decline not in (None, Decline.NOT_ACCEPTED)
 }
 
 # The explicit noes to `reverse` and `refund`: this was not done, and the payment stands as it was.
@@ -153,14 +188,11 @@ class Sandbox:
         self._pay_url = settings.base_url.rstrip("/") + "/pay"
         self._key = settings.key.reveal().encode()
         self._wire = Wire(settings.base_url, deadline_s=settings.deadline_s, redact=redact, on_call=on_call)
-        self._facts = Facts(
-            name="sandbox",
-            title_fa="بانک آزمایشی",
-            title_en="Sandbox bank",
+        self._facts = replace(
+            FACTS,
             session=settings.session,
             verify_deadline=settings.verify_deadline,
             reverse_within=settings.reverse_within,
-            can_refund=True,
         )
 
     @property
@@ -184,7 +216,7 @@ class Sandbox:
             },
         )
         if isinstance(answer, Silent):
-            return answer
+            return Declined(Decline.NOT_ACCEPTED, "-105") if answer.why == "http_401" else answer
         if answer.code != DONE:
             return _refused(answer.code)
         if answer.token is None or not _TOKEN.fullmatch(answer.token):
@@ -252,10 +284,17 @@ class Sandbox:
             return Declined(Decline.OTHER, code=str(answer.code))
         return Silent(f"code_{answer.code}")
 
+    async def probe(self) -> Accepted | Declined | Silent:
+        # No order has this number: ours begin far above it.
+        answer = await self._ask("/api/inquire", "1", self._about(Attempt("1", Rial(1_000), None)))
+        if isinstance(answer, Silent):
+            return Declined(Decline.NOT_ACCEPTED, "-105") if answer.why == "http_401" else answer
+        return Accepted()
+
     async def report(self, day: date, after: str = "") -> ReportPage | Silent:
         path, query = "/api/report", {"after": after, "day": day.isoformat(), "terminal": self._settings.terminal}
         signature = hmac.digest(self._key, f"{path}\n{urlencode(query)}".encode(), "sha256").hex()
-        answer = await self._wire.get_json(path, query, _REPORT_READER, {"X-Signature": signature})
+        answer = await self._wire.get(path, query, _REPORT_READER, {"X-Signature": signature})
         if isinstance(answer, Silent):
             return answer
         if answer.code != DONE:
@@ -268,26 +307,25 @@ class Sandbox:
     async def _ask_about(self, path: str, attempt: Attempt) -> _Answer | Silent:
         # Asked by order number and token. What the browser brought back as reference is never sent to the bank: a
         # forged one could only make it answer about another payment.
-        answer = await self._ask(
-            path,
-            attempt.number,
-            {
-                "amount": int(attempt.amount),
-                "order": attempt.number,
-                "terminal": self._settings.terminal,
-                "token": attempt.token,
-            },
-        )
+        answer = await self._ask(path, attempt.number, self._about(attempt))
         if isinstance(answer, Silent):
             return answer
         if attempt.token is not None and answer.token not in (None, attempt.token):
             return GARBAGE
         return answer
 
+    def _about(self, attempt: Attempt) -> dict[str, Any]:
+        return {
+            "amount": int(attempt.amount),
+            "order": attempt.number,
+            "terminal": self._settings.terminal,
+            "token": attempt.token,
+        }
+
     async def _ask(self, path: str, order_number: str, payload: dict[str, Any]) -> _Answer | Silent:
         body = msgspec.json.encode(payload, order="sorted")
         signature = hmac.digest(self._key, f"{path}\n".encode() + body, "sha256").hex()
-        answer = await self._wire.post_json(path, body, _READER, {"X-Signature": signature}, about=order_number)
+        answer = await self._wire.post(path, body, _READER, {"X-Signature": signature}, about=order_number)
         if isinstance(answer, Silent):
             return answer
         if answer.terminal != self._settings.terminal or answer.order != order_number:
@@ -345,3 +383,31 @@ def _shown(name: str, value: object) -> str:
     text = str(value)
     looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text)
     return text if _SHOWN[name].fullmatch(text) and not looks_like_a_card else "***"
+
+
+# --- the kind ---------------------------------------------------------------------------------------------------------
+
+
+def _make(access: Access) -> Sandbox:
+    settings = SandboxSettings(
+        access.base_url,
+        access.credentials["terminal"].reveal(),
+        access.credentials["key"],
+        access.deadline_s,
+        access.facts.session,
+        access.facts.verify_deadline,
+        access.facts.reverse_within,
+    )
+    return Sandbox(settings, access.on_call)
+
+
+KIND = Kind(
+    facts=FACTS,
+    base_url="http://127.0.0.1:8001",
+    fields=(
+        CredentialField("terminal", r"[0-9]{1,12}", "شمارهٔ پایانه", "terminal number"),
+        CredentialField("key", r"[!-~]{1,200}", "کلید پایانه", "terminal key", secret=True),
+    ),
+    codes=CODES,
+    make=_make,
+)

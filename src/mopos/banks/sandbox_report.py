@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Response, get, post
 
-from mopos.banks.sandbox_book import Book, Code, Entry
-from mopos.banks.sandbox_state import AnyRequest, Running, Terminal, running
+from mopos.banks.sim.book import Book, Code, Entry
+from mopos.banks.sim.state import AnyRequest, Running, Terminal, running
 from mopos.base.clock import TEHRAN
 
 # Some 40 kilobytes: the gateway reads answers of 64 at most.

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import httpx2
 import msgspec
@@ -54,6 +54,15 @@ class Heard:
 
     status: int
     body: bytes
+
+
+Read_co = TypeVar("Read_co", covariant=True)
+
+
+class Reader(Protocol[Read_co]):
+    """Reads the bytes of an answer into one type, or finds that they are none."""
+
+    def read(self, body: bytes) -> Read_co | Silent: ...
 
 
 class AnswerReader(Generic[T]):
@@ -106,17 +115,18 @@ class Wire:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def post_json(
+    async def post(
         self,
         path: str,
         body: bytes,
-        reader: AnswerReader[T],
+        reader: Reader[T],
         headers: Mapping[str, str],
         statuses: Collection[int] = (200,),
         about: str = "",
     ) -> T | Silent:
-        """POST JSON. The answer is what `reader` read from an HTTP 200 (or another of `statuses`, for services that say
-        no with an HTTP 400); everything else is `Silent`. `about` goes into the transcript."""
+        """POST JSON, or what `headers` say that it is. The answer is what `reader` read from an HTTP 200 (or another of
+        `statuses`, for services that say no with an HTTP 400); everything else is `Silent`. `about` goes into the
+        transcript."""
         request = httpx2.Request(
             "POST",
             self._url(path),
@@ -125,11 +135,11 @@ class Wire:
         )
         return await self._ask(request, path, body, reader, statuses, about)
 
-    async def get_json(
+    async def get(
         self,
         path: str,
         query: Mapping[str, str],
-        reader: AnswerReader[T],
+        reader: Reader[T],
         headers: Mapping[str, str],
         statuses: Collection[int] = (200,),
         about: str = "",
@@ -147,7 +157,7 @@ class Wire:
         request: httpx2.Request,
         path: str,
         body: bytes,
-        reader: AnswerReader[T],
+        reader: Reader[T],
         statuses: Collection[int],
         about: str,
     ) -> T | Silent:

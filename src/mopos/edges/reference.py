@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from pydantic import SecretStr
 
-from mopos.banks import sandbox_cards
+from mopos.banks.sim import cards
 from mopos.base.config import Settings
 from mopos.base.errors import PAYREP_ERRORS, PROBLEMS
 from mopos.domain.applications import states as applications
@@ -34,7 +34,7 @@ def pages(cli: typer.Typer) -> dict[str, str]:
         "errors.md": errors(),
         "settings.md": settings(),
         "cli.md": command_line(cli),
-        "test-cards.md": sandbox_cards.render_reference(),
+        "test-cards.md": cards.render_reference(),
         "payout-files.md": payout_files(),
         "result-files.md": results_of_payouts(),
     }

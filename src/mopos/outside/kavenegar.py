@@ -76,7 +76,7 @@ class Kavenegar:
     async def send(self, mobile: str, text: str) -> Sent | NotSent:
         """Send a text. What a network or the provider does never raises."""
         fields = {"receptor": mobile, "message": text} | ({"sender": self._sender} if self._sender else {})
-        answer = await self._wire.post_json(
+        answer = await self._wire.post(
             f"/v1/{quote(self._key.reveal(), safe='')}/sms/send.json",
             urlencode(fields).encode(),
             self._reader,

@@ -148,7 +148,7 @@ class Transferor:
 
     async def ask(self, order: Order) -> Settled | Returned | Pending | Unknown | Silent:
         answer = await self._call(
-            lambda headers: self._wire.get_json(
+            lambda headers: self._wire.get(
                 "/transfers", {"transferID": str(order.payout_id)}, _ANSWER, headers, _STATUSES, _about([order])
             )
         )
@@ -188,7 +188,7 @@ class Transferor:
             }
         )
         return await self._call(
-            lambda headers: self._wire.post_json("/transfers", body, _ANSWER, headers, _STATUSES, _about(orders))
+            lambda headers: self._wire.post("/transfers", body, _ANSWER, headers, _STATUSES, _about(orders))
         )
 
     def _became(self, transfer: _Transfer) -> Settled | Returned | Pending | Silent:
@@ -236,7 +236,7 @@ class Transferor:
             return self._holding
 
     async def _fetch(self, path: str, said: dict[str, str]) -> _Tokens | Silent:
-        return await self._wire.post_json(path, msgspec.json.encode(said), _TOKENS, {})
+        return await self._wire.post(path, msgspec.json.encode(said), _TOKENS, {})
 
 
 def _transfer(order: Order) -> dict[str, object]:

@@ -80,7 +80,7 @@ class ZibalInquiry:
         return _of_company(holder, other) if is_company else _of_person(holder, other)
 
     async def _ask(self, path: str, **fields: str) -> _Data | NoSuchAccount | NoAnswer:
-        answer = await self._wire.post_json(path, msgspec.json.encode(fields), _READER, self._headers, _STATUSES)
+        answer = await self._wire.post(path, msgspec.json.encode(fields), _READER, self._headers, _STATUSES)
         if isinstance(answer, Silent):
             return NoAnswer(answer.why)
         if answer.result in (_CANNOT_BE, _NOT_FOUND):

@@ -5,7 +5,7 @@ from tests.edges.console.world import told
 from tests.stack import eventually
 from tests.web import make_operator, signed_in
 
-from mopos.banks.sandbox_buyer import read_form
+from mopos.banks.sim.buyer import read_form
 
 KEY_MUST_NOT_BE_SEEN = "canary-secret-key"
 

@@ -16,7 +16,7 @@ from lxml import etree
 from rich.console import Console
 
 from mopos.actions import audit
-from mopos.banks.sandbox_buyer import pay_at_sandbox, read_form
+from mopos.banks.sim.buyer import pay_at_bank, read_form
 from mopos.base.clock import system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
@@ -80,7 +80,7 @@ async def _buy(demo: Demo) -> None:
         with _step("PayRep before payment: Err 2, at the bank"):
             _expect((await _pay_rep(client, demo, res))["Err"] == "2", "Err is not 2")
         with _step("the buyer pays on the bank's page"):
-            way_back = await pay_at_sandbox(client, to_bank)
+            way_back = await pay_at_bank(client, to_bank)
             _expect(way_back is not None, "the bank did not send the buyer back")
         with _step("the buyer comes back; the bank is asked"):
             answer = await way_back.send(client) if way_back else page

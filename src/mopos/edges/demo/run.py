@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mopos.actions import manage_account
-from mopos.banks.sandbox_cards import CARDS
+from mopos.banks.sim.cards import CARDS
 from mopos.base.clock import system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database

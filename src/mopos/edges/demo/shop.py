@@ -25,7 +25,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from lxml import etree
 
-from mopos.banks.sandbox_cards import CARDS, STATIC_PASSWORD, spaced
+from mopos.banks.sim.cards import CARDS, STATIC_PASSWORD, spaced
 from mopos.base.money import Rial
 from mopos.base.secret import Secret
 from mopos.edges.i18n import Lang, choose

@@ -47,7 +47,8 @@ from mopos.actions.submit_batch import make_file, mark_submitted
 from mopos.actions.take_result_file import take_file
 from mopos.banks import sandbox_sim
 from mopos.banks.port import Silent
-from mopos.banks.sandbox_buyer import Form, pay_at_sandbox
+from mopos.banks.sim import service
+from mopos.banks.sim.buyer import Form, pay_at_bank
 from mopos.base import embedded
 from mopos.base.clock import TEHRAN, Clock
 from mopos.base.config import Settings
@@ -148,7 +149,9 @@ async def week(dsn: str, build: Build) -> AsyncIterator[Week]:
     """Everything ready on the morning of the first day, on a migrated and empty database."""
     clock = MovedClock(datetime.combine(FIRST_DAY, time(8), TEHRAN).astimezone(UTC))
     async with AsyncExitStack() as stack:
-        bank = await stack.enter_async_context(central_bank_sim.serving(sandbox_sim.create_app(clock=clock, seed=7)))
+        bank = await stack.enter_async_context(
+            central_bank_sim.serving(service.create_app(sandbox_sim.SIM, clock=clock, seed=7))
+        )
         central = await stack.enter_async_context(
             central_bank_sim.serving(central_bank_sim.build(clock, Calendar(), seed=7))
         )
@@ -279,7 +282,7 @@ async def _buy(story: Week, merchant: Merchant, card: str, amount: int) -> None:
     redirect = await send_to_bank(story.services, purchase, is_new=is_new)
     if redirect is None:
         raise StoryBroken("the bank takes nobody")
-    way_back = await pay_at_sandbox(story.http, redirect, card)
+    way_back = await pay_at_bank(story.http, redirect, card)
     if isinstance(way_back, Form):
         present = await _now(story, purchase)
         await finish_attempt(story.services, present.ref, way_back.fields)

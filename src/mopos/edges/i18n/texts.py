@@ -249,6 +249,10 @@ _TABLE: dict[str, tuple[str, str]] = {
         "رمز دوم (رمز پویا) درست نبود یا زمان آن گذشته بود.",
         "The second password (dynamic password) was wrong or too old.",
     ),
+    "decline.pin_blocked": (
+        "رمز دوم چند بار نادرست وارد شد و بانک آن را بست. با کارت دیگری تلاش کنید.",
+        "The second password was wrong too often, and the bank has blocked it. Try another card.",
+    ),
     "decline.wrong_card": (
         "شمارهٔ کارت یا CVV2 درست نبود، یا کارت برای خرید اینترنتی فعال نیست.",
         "The card number or CVV2 was wrong, or the card is not enabled for internet purchases.",
@@ -261,6 +265,10 @@ _TABLE: dict[str, tuple[str, str]] = {
         "مبلغ از سقف خرید مجاز کارت بیشتر بود.",
         "The amount was above what the card may pay.",
     ),
+    "decline.not_permitted": (
+        "این کارت اجازهٔ چنین خریدی ندارد. با کارت دیگری تلاش کنید.",
+        "The card may not be used for such a purchase. Try another card.",
+    ),
     "decline.issuer_down": (
         "بانکِ صادرکنندهٔ کارت پاسخ نداد. کمی بعد یا با کارت دیگری تلاش کنید.",
         "The bank that issued the card did not answer. Try later, or with another card.",
@@ -270,6 +278,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     "decline.given_back": (
         "پرداخت به‌موقع تأیید نشد و بانک مبلغ را به حساب شما برگرداند.",
         "The payment was not confirmed in time, and the bank gave the money back to your account.",
+    ),
+    "decline.not_accepted": (
+        "درگاه بانکی این پرداخت را نپذیرفت. کمی بعد دوباره تلاش کنید.",
+        "The bank gateway did not take this payment. Try again a little later.",
     ),
     "decline.other": ("بانک دلیل دیگری برای نپذیرفتن داشت.", "The bank had another reason."),
     # A purchase's page, one for each state.

@@ -1,4 +1,4 @@
-"""THE table of the sandbox bank's test cards: one row, one way in which a payment can go.
+"""THE table of the simulated banks' test cards: one row, one way in which a payment can go.
 
 The bank's page lists it, the bank behaves by it, the tests walk through it, and `docs/reference/test-cards.md` is made
 from it. The numbers have a right check digit and are all zeros inside, so they belong to nobody.
@@ -49,7 +49,7 @@ class Ending(StrEnum):
     address: one says OK with a made-up reference, one says Failed. Then the buyer pays and returns."""
 
 
-class SandboxCard(NamedTuple):
+class Card(NamedTuple):
     """One test card."""
 
     slug: str
@@ -72,43 +72,44 @@ class SandboxCard(NamedTuple):
         return Rial(max(1, int(amount) // self.takes_one_in))
 
 
-CARDS: tuple[SandboxCard, ...] = (
-    SandboxCard("paid", "6037990000000014", "پرداخت موفق", "paid"),
-    SandboxCard("insufficient_funds", "6104330000000011", "موجودی کافی نیست", "not enough balance", code=51),
-    SandboxCard("wrong_pin", "6219860000000019", "رمز دوم همیشه نادرست است", "second password always wrong", code=55),
-    SandboxCard("expired_card", "6221060000000012", "تاریخ کارت گذشته است", "expired card", code=54),
-    SandboxCard("wrong_card", "5022290000000026", "کارت نامعتبر است", "invalid card", code=56),
-    SandboxCard("issuer_down", "5022290000000018", "بانک صادرکننده پاسخ نمی‌دهد", "issuer is down", code=91),
-    SandboxCard("limit_exceeded", "6037690000000010", "مبلغ از سقف مجاز بیشتر است", "above the card's limit", code=61),
-    SandboxCard(
+CARDS: tuple[Card, ...] = (
+    Card("paid", "6037990000000014", "پرداخت موفق", "paid"),
+    Card("insufficient_funds", "6104330000000011", "موجودی کافی نیست", "not enough balance", code=51),
+    Card("wrong_pin", "6219860000000019", "رمز دوم همیشه نادرست است", "second password always wrong", code=55),
+    Card("expired_card", "6221060000000012", "تاریخ کارت گذشته است", "expired card", code=54),
+    Card("wrong_card", "5022290000000026", "کارت نامعتبر است", "invalid card", code=56),
+    Card("not_permitted", "5022290000000042", "این کارت اجازهٔ خرید اینترنتی ندارد", "not permitted", code=57),
+    Card("issuer_down", "5022290000000018", "بانک صادرکننده پاسخ نمی‌دهد", "issuer is down", code=91),
+    Card("limit_exceeded", "6037690000000010", "مبلغ از سقف مجاز بیشتر است", "above the card's limit", code=61),
+    Card(
         "verify_slow",
         "5892100000000016",
         "پرداخت می‌شود؛ بانک تأیید را دیر می‌گوید",
         "paid; the bank confirms slowly",
         on_verify=(Fault.SLOW,),
     ),
-    SandboxCard(
+    Card(
         "verify_late",
         "6273530000000011",
         "پرداخت می‌شود؛ پاسخ تأیید بانک پس از مهلت می‌رسد",
         "paid; the first confirmation comes after the deadline",
         on_verify=(Fault.LATE,),
     ),
-    SandboxCard(
+    Card(
         "verify_garbage",
         "6037990000000022",
         "پرداخت می‌شود؛ پاسخ نخست تأیید ناخواناست",
         "paid; the first confirmation is garbage",
         on_verify=(Fault.GARBAGE,),
     ),
-    SandboxCard(
+    Card(
         "verify_error",
         "6104330000000029",
         "پرداخت می‌شود؛ پاسخ نخست تأیید خطای ۵۰۰ است",
         "paid; the first confirmation is an HTTP 500",
         on_verify=(Fault.ERROR,),
     ),
-    SandboxCard(
+    Card(
         "inquiry_silent",
         "6219860000000027",
         "پرداخت می‌شود؛ تأیید و سپس دو استعلام بی‌پاسخ می‌ماند",
@@ -116,56 +117,56 @@ CARDS: tuple[SandboxCard, ...] = (
         on_verify=(Fault.ERROR,),
         on_inquire=(Fault.ERROR, Fault.LATE),
     ),
-    SandboxCard(
+    Card(
         "amount_differs",
         "6221060000000020",
         "بانک یک‌دهم مبلغ را برمی‌دارد، گویی ریال و تومان را جابه‌جا گرفته است",
         "the bank takes a tenth of the amount, as if it mistook Rial for Toman",
         takes_one_in=10,
     ),
-    SandboxCard(
+    Card(
         "never_returns",
         "5022290000000034",
         "پرداخت می‌شود؛ خریدار به فروشگاه بازنمی‌گردد",
         "paid; the buyer never returns",
         ending=Ending.STAYS,
     ),
-    SandboxCard(
+    Card(
         "returns_twice",
         "6037690000000028",
         "پرداخت می‌شود؛ بازگشت دو بار فرستاده می‌شود",
         "paid; the return comes twice",
         ending=Ending.RETURNS_TWICE,
     ),
-    SandboxCard(
+    Card(
         "forged_return",
         "5892100000000024",
         "پیش از پرداخت، بازگشت‌های جعلی فرستاده می‌شود",
         "paid, after two forged returns",
         ending=Ending.FORGED_FIRST,
     ),
-    SandboxCard(
+    Card(
         "reverse_silent",
         "6037990000000030",
         "پرداخت می‌شود؛ برگشت آن یک بار انجام‌نشده و یک بار انجام‌شده بی‌پاسخ می‌ماند",
         "paid; its reversal stays unanswered twice, not done at first, then done",
         on_reverse=(Fault.SILENT, Fault.LATE),
     ),
-    SandboxCard(
+    Card(
         "reverse_refused",
         "6104330000000037",
         "پرداخت می‌شود؛ بانک برگشت آن را نمی‌پذیرد",
         "paid; the bank refuses to reverse it",
         on_reverse=(Fault.REFUSED,),
     ),
-    SandboxCard(
+    Card(
         "refund_silent",
         "6219860000000035",
         "پرداخت می‌شود؛ بازپرداخت آن یک بار انجام‌نشده و یک بار انجام‌شده بی‌پاسخ می‌ماند",
         "paid; its refund stays unanswered twice, not done at first, then done",
         on_refund=(Fault.SILENT, Fault.LATE),
     ),
-    SandboxCard(
+    Card(
         "refund_refused",
         "6221060000000038",
         "پرداخت می‌شود؛ بانک نخستین بازپرداخت آن را نمی‌پذیرد",
@@ -174,8 +175,8 @@ CARDS: tuple[SandboxCard, ...] = (
     ),
 )
 
-BY_NUMBER: dict[str, SandboxCard] = {card.number: card for card in CARDS}
-BY_SLUG: dict[str, SandboxCard] = {card.slug: card for card in CARDS}
+BY_NUMBER: dict[str, Card] = {card.number: card for card in CARDS}
+BY_SLUG: dict[str, Card] = {card.slug: card for card in CARDS}
 
 
 def spaced(number: str) -> str:
@@ -189,13 +190,13 @@ def render_reference() -> str:
     return _REFERENCE.format(rows=rows, password=STATIC_PASSWORD, month=EXAMPLE_MONTH, year=EXAMPLE_YEAR)
 
 
-def _row(card: SandboxCard) -> str:
+def _row(card: Card) -> str:
     bank = issuer(card.number)
     name = bank.en if bank else "-"
     return f"| `{card.number}` | {name} | {card.fa} | {card.en} | `{card.slug}` | {_at_the_bank(card)} |"
 
 
-def _at_the_bank(card: SandboxCard) -> str:
+def _at_the_bank(card: Card) -> str:
     if card.code:
         return f"refused, code {card.code}"
     parts = [f"verify: {_faults(card.on_verify)}"] if card.on_verify else []
@@ -212,11 +213,11 @@ def _faults(faults: tuple[Fault, ...]) -> str:
 
 
 _REFERENCE = """\
-# Test cards of the sandbox bank
+# Test cards of the simulated banks
 
-<!-- Made from src/mopos/banks/sandbox_cards.py; change it there. -->
+<!-- Made from src/mopos/banks/sim/cards.py; change it there. -->
 
-The sandbox bank takes these cards and no others, and no real money. Never type a real card there.
+The simulated banks take these cards and no others, and no real money. Never type a real card there.
 
 - Second password (رمز دوم): `{password}`, or the dynamic one that the page shows when asked.
 - CVV2: any three or four digits. Expiry: any month that has not passed, for example month `{month}`, year `{year}`.
@@ -235,5 +236,5 @@ the bank posts the return from its own machine, then the browser brings it again
 taken, the bank itself posts two forged returns (OK with a made-up reference; Failed), as somebody would who has learned
 the return address.
 
-Money that is taken and not verified in time is given back by the sandbox bank by itself, as real banks do.
+Money that is taken and not verified in time is given back by the bank by itself, as real banks do.
 """

@@ -1,4 +1,4 @@
-"""The sandbox bank's doors for the buyer: its payment page, and the way back to the merchant.
+"""The doors of every simulated bank for the buyer: the payment page, and the way back to the merchant.
 
 The page is made of plain forms: it works without scripts, with a keyboard, and with curl
 (`docs/howto/pay-with-curl.md`). Card numbers, CVV2 and passwords are looked at and forgotten; only a masked number goes
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,19 @@ from litestar import Response, get, post
 from persiantools.jdatetime import JalaliDateTime
 
 from mopos.banks.issuers import issuer
-from mopos.banks.sandbox_book import WRONG_PASSWORDS_MAX, Code, Order, Stage
-from mopos.banks.sandbox_cards import (
+from mopos.banks.sim.book import WRONG_PASSWORDS_MAX, Code, Order, Stage
+from mopos.banks.sim.cards import (
     BY_NUMBER,
     CARDS,
     EXAMPLE_MONTH,
     EXAMPLE_YEAR,
     STATIC_PASSWORD,
+    Card,
     Ending,
-    SandboxCard,
     spaced,
 )
-from mopos.banks.sandbox_state import AnyRequest, Running, running
-from mopos.banks.sandbox_texts import TEXTS
+from mopos.banks.sim.state import AnyRequest, Face, Running, running
+from mopos.banks.sim.texts import TEXTS
 from mopos.base.clock import TEHRAN, jalali
 from mopos.base.ids import has_check_digit
 from mopos.base.text import latin_digits, persian_digits
@@ -41,10 +41,10 @@ from mopos.base.text import latin_digits, persian_digits
 # The page's form has eight fields; a hundred is a browser with strange extensions, more is an attack.
 FORM_FIELDS_MAX = 100
 
-_PAGES = Path(__file__).parent / "sandbox_pages"
+_PAGES = Path(__file__).parent / "pages"
 _ASSETS = {
-    "sandbox.css": "text/css; charset=utf-8",
-    "sandbox.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
     "mark.svg": "image/svg+xml",
 }
 
@@ -55,29 +55,45 @@ _TWO_DIGITS = re.compile(r"[0-9]{1,2}")
 # --- the buyer's door -------------------------------------------------------------------------------------------------
 
 
-@post("/pay", status_code=200)
-async def show_page(request: AnyRequest) -> Response[bytes]:
-    """The buyer comes from the gateway with a token. Coming again (refresh, back) shows the same."""
-    form = await _form(request)
-    order = _order_of(request, form)
-    if order is None:
-        return _no_payment(request)
+async def come_in(request: AnyRequest) -> Response[bytes]:
+    """The buyer comes with a token in a form's field `Token`. Coming again (refresh, back) shows the same."""
+    return enter(request, (await read_fields(request)).get("Token", ""))
+
+
+def enter(request: AnyRequest, token: str) -> Response[bytes]:
+    """The buyer comes by the bank's own door. Who does not come from the merchant's site is sent away by a bank that
+    looks at it."""
+    bank = running(request)
+    order = bank.book.find_by_token(token)
+    if order is None or (bank.face.asks_referer and not _comes_from_merchant(request, order)):
+        return no_payment(request)
+    order.entered = True
     return _page(request, order, {}) if order.stage is Stage.OPEN else _receipt(request, order)
 
 
-@get("/pay")
-async def show_no_payment(request: AnyRequest) -> Response[bytes]:
-    """Somebody typed the address."""
-    return _no_payment(request)
+def _comes_from_merchant(request: AnyRequest, order: Order) -> bool:
+    """A browser's `Referer` of the merchant's host, as registered with the bank, or else as the order returns to."""
+    host = urlsplit(request.headers.get("referer", "")).hostname or ""
+    domain = running(request).terminals[order.terminal].domain or urlsplit(order.return_url).hostname or ""
+    return host == domain or host.endswith(f".{domain}")
+
+
+@post("/pay/shown", status_code=200)
+async def show_again(request: AnyRequest) -> Response[bytes]:
+    """The page again, in the other language."""
+    order = _order_of(request, await read_fields(request))
+    if order is None:
+        return no_payment(request)
+    return _page(request, order, {}) if order.stage is Stage.OPEN else _receipt(request, order)
 
 
 @post("/pay/password", status_code=200)
 async def request_password(request: AnyRequest) -> Response[bytes]:
     """ "Request dynamic password": the page again, as it was filled in, with the password on it."""
-    form = await _form(request)
+    form = await read_fields(request)
     order = _order_of(request, form)
     if order is None:
-        return _no_payment(request)
+        return no_payment(request)
     if order.stage is not Stage.OPEN:
         return _receipt(request, order)
     return _page(request, order, form, otp=running(request).book.new_otp(order))
@@ -86,9 +102,9 @@ async def request_password(request: AnyRequest) -> Response[bytes]:
 @post("/pay/cancel", status_code=200)
 async def cancel(request: AnyRequest) -> Response[bytes]:
     """The buyer gives up."""
-    order = _order_of(request, await _form(request))
+    order = _order_of(request, await read_fields(request))
     if order is None:
-        return _no_payment(request)
+        return no_payment(request)
     if order.stage is Stage.OPEN:
         running(request).book.refuse(order, Code.CANCELLED)
     return _receipt(request, order)
@@ -97,10 +113,10 @@ async def cancel(request: AnyRequest) -> Response[bytes]:
 @post("/pay/card", status_code=200)
 async def pay(request: AnyRequest) -> Response[bytes]:
     """The buyer pays with a card."""
-    form = await _form(request)
+    form = await read_fields(request)
     order = _order_of(request, form)
     if order is None:
-        return _no_payment(request)
+        return no_payment(request)
     if order.stage is not Stage.OPEN:
         return _receipt(request, order)
     bank = running(request)
@@ -108,7 +124,7 @@ async def pay(request: AnyRequest) -> Response[bytes]:
     if errors:
         return _page(request, order, form, errors=errors)
     card = BY_NUMBER[_digits(form, "card")]
-    pan = f"{card.number[:6]}******{card.number[-4:]}"
+    pan = bank.face.masked(card.number)
     if not _password_is_right(bank, order, card, _digits(form, "password")):
         if bank.book.wrong_password(order, pan):
             return _receipt(request, order)
@@ -119,11 +135,11 @@ async def pay(request: AnyRequest) -> Response[bytes]:
     if order.stage is Stage.OPEN:  # it may have ended while we waited
         bank.book.take(order, card, pan)
     if card.ending is Ending.RETURNS_TWICE:
-        await _post_return(bank, order, _return_fields(order))
+        await _send_return(bank, order, bank.face.return_fields(order))
     return _receipt(request, order)
 
 
-def _password_is_right(bank: Running, order: Order, card: SandboxCard, password: str) -> bool:
+def _password_is_right(bank: Running, order: Order, card: Card, password: str) -> bool:
     if card.code == Code.WRONG_PASSWORD:
         return True  # the card itself says no, whatever is typed
     return password == STATIC_PASSWORD or bank.book.use_otp(order, password)
@@ -165,46 +181,21 @@ def _digits(form: dict[str, str], name: str) -> str:
 
 # --- back to the merchant ---------------------------------------------------------------------------------------------
 
-# What `State` says of an order that ended unpaid, by its code; every other one is `Failed`.
-_STATES: dict[int, str] = {Code.CANCELLED: "Cancelled", Code.SESSION_EXPIRED: "Expired"}
-
-
-def _return_fields(order: Order) -> dict[str, str]:
-    """What the browser carries back. It proves nothing, and the gateway must ask."""
-    paid = order.stage in (Stage.TAKEN, Stage.VERIFIED)
-    code = Code.DONE if paid else _ended_code(order)
-    return {
-        "State": "OK" if paid else _STATES.get(code, "Failed"),
-        "ResCode": str(int(code)),
-        "RefNum": order.ref if paid else "",
-        "TraceNo": order.trace if paid else "",
-        "OrderId": order.number,
-        "Token": order.token,
-        "SecurePan": order.pan,
-    }
-
-
-def _ended_code(order: Order) -> int:
-    match order.stage:
-        case Stage.GIVEN_BACK:
-            return Code.GIVEN_BACK
-        case Stage.REVERSED:
-            return Code.REVERSED
-        case _:
-            return order.code
-
 
 async def _send_forged_returns(bank: Running, order: Order, pan: str) -> None:
-    """As somebody would who has learned the return address: "paid", with a made-up reference, and "failed"."""
-    forged = _return_fields(order) | {"SecurePan": pan}
-    await _post_return(bank, order, forged | {"State": "OK", "ResCode": "0", "RefNum": bank.book.new_ref()})
-    await _post_return(bank, order, forged | {"State": "Failed", "ResCode": "51"})
+    """As somebody would who has learned the return address."""
+    order.pan = pan
+    for fields in bank.face.forged_returns(order, bank.book.new_ref()):
+        await _send_return(bank, order, fields)
 
 
-async def _post_return(bank: Running, order: Order, fields: dict[str, str]) -> None:
+async def _send_return(bank: Running, order: Order, fields: Mapping[str, str]) -> None:
     # What comes back is a page for a browser, or nothing: the buyer goes on either way.
     with contextlib.suppress(httpx2.HTTPError):
-        await bank.outside.post(order.return_url, data=fields)
+        if order.return_by_get:
+            await bank.outside.get(httpx2.URL(order.return_url).copy_merge_params(fields))
+        else:
+            await bank.outside.post(order.return_url, data=fields)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------
@@ -248,15 +239,15 @@ def _page(
 
 
 def _receipt(request: AnyRequest, order: Order) -> Response[bytes]:
-    paid = order.stage in (Stage.TAKEN, Stage.VERIFIED)
+    paid = order.is_paid
     stays = order.card is not None and order.card.ending is Ending.STAYS
-    method, url, fields = _way_back(order)
+    method, url, fields = _way_back(order, running(request).face)
     return _render(
         request,
         "receipt.html",
         order=order,
         paid=paid,
-        code="" if paid else str(int(_ended_code(order))),
+        code="" if paid else str(int(order.end_code)),
         time=jalali(order.taken_at or running(request).clock()),
         issuer=issuer(order.pan) if order.pan else None,
         back=None if stays else {"method": method, "url": url, "fields": fields},
@@ -264,8 +255,8 @@ def _receipt(request: AnyRequest, order: Order) -> Response[bytes]:
     )
 
 
-def _way_back(order: Order) -> tuple[str, str, list[tuple[str, str]]]:
-    fields = list(_return_fields(order).items())
+def _way_back(order: Order, face: Face) -> tuple[str, str, list[tuple[str, str]]]:
+    fields = list(face.return_fields(order).items())
     if not order.return_by_get:
         return "post", order.return_url, fields
     # A GET form replaces the query of its address, so what stands there travels as fields.
@@ -273,7 +264,7 @@ def _way_back(order: Order) -> tuple[str, str, list[tuple[str, str]]]:
     return "get", urlunsplit(parts._replace(query="")), parse_qsl(parts.query, keep_blank_values=True) + fields
 
 
-def _no_payment(request: AnyRequest) -> Response[bytes]:
+def no_payment(request: AnyRequest) -> Response[bytes]:
     return _render(request, "no_payment.html", status=404)
 
 
@@ -288,6 +279,7 @@ def _render(
         t=text,
         lang=lang,
         other="en" if lang == "fa" else "fa",
+        bank=getattr(running(request).face, f"title_{lang}"),
         merchant=getattr(terminal, f"merchant_{lang}", ""),
         site=urlsplit(order.return_url).netloc if order else "",
         number=_localised(lang),
@@ -347,7 +339,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-async def _form(request: AnyRequest) -> dict[str, str]:
+async def read_fields(request: AnyRequest) -> dict[str, str]:
     """The fields of a form. A field that is given twice has no meaning and is dropped."""
     body = await request.body()
     try:
@@ -361,7 +353,10 @@ async def _form(request: AnyRequest) -> dict[str, str]:
 
 
 def _order_of(request: AnyRequest, form: dict[str, str]) -> Order | None:
-    return running(request).book.find_by_token(form.get("Token", ""))
+    """The order of a form of the page itself: its buyer has come in by the bank's door before."""
+    bank = running(request)
+    order = bank.book.find_by_token(form.get("Token", ""))
+    return order if order and (order.entered or not bank.face.asks_referer) else None
 
 
 @get("/pay/assets/{name:str}")
@@ -372,3 +367,6 @@ async def show_asset(request: AnyRequest) -> Response[bytes]:
         return Response(b"", status_code=404, media_type="text/plain")
     headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
     return Response((_PAGES / name).read_bytes(), media_type=_ASSETS[name], headers=headers)
+
+
+DOORS = (show_again, request_password, cancel, pay, show_asset)

@@ -1,11 +1,10 @@
-"""What the sandbox bank's pages say, Persian first."""
+"""What the simulated banks' pages say, Persian first."""
 
 from __future__ import annotations
 
 TEXTS: dict[str, dict[str, str]] = {
     "fa": {
         "title": "پرداخت اینترنتی",
-        "bank": "بانک آزمایشی موپوز",
         "sandbox": "محیط آزمایشی: هیچ پولی جابه‌جا نمی‌شود. شمارهٔ کارت واقعی خود را وارد نکنید.",
         "other_language": "English",
         "merchant": "پذیرنده",
@@ -71,13 +70,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "54": "تاریخ انقضای کارت گذشته است.",
         "55": "رمز دوم نادرست است.",
         "56": "کارت نامعتبر است.",
+        "57": "این کارت اجازهٔ این خرید را ندارد.",
         "61": "مبلغ از سقف مجاز کارت بیشتر است.",
         "75": "رمز دوم سه بار نادرست وارد شد.",
         "91": "بانک صادرکنندهٔ کارت پاسخ نمی‌دهد.",
     },
     "en": {
         "title": "Internet payment",
-        "bank": "MoPos sandbox bank",
         "sandbox": "This is a sandbox: no real money moves. Do not type a real card number.",
         "other_language": "فارسی",
         "merchant": "Merchant",
@@ -144,6 +143,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "54": "The card has expired.",
         "55": "The second password is wrong.",
         "56": "The card is not valid.",
+        "57": "The card may not be used for this purchase.",
         "61": "The amount is above the card's limit.",
         "75": "The second password was wrong three times.",
         "91": "The card's bank does not answer.",

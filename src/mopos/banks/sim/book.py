@@ -1,7 +1,8 @@
-"""The sandbox bank's own side of the counter: its orders, its rules, and its book of what it took and gave back.
+"""A simulated bank's own side of the counter: its orders, its rules, and its book of what it took and gave back.
 
-Plain functions without waiting; `sandbox_sim.py` puts doors before them. Every call costs the same, however many orders
-there are. Card numbers, CVV2 and passwords never come here: only the masked number does.
+Plain functions without waiting; each bank's `*_sim.py` puts its doors before them, and says a `Code` in its own words.
+Every call costs the same, however many orders there are. Card numbers, CVV2 and passwords never come here: only the
+masked number does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from mopos.banks.sandbox_cards import BY_SLUG, Fault, SandboxCard
+from mopos.banks.sim.cards import BY_SLUG, Card, Fault
 from mopos.base.clock import TEHRAN, Clock
 from mopos.base.money import Rial
 
@@ -55,6 +56,7 @@ class Code(IntEnum):
     TOO_MANY_PASSWORDS = 75
     ORDER_USED = 94
     NOT_SIGNED = -105
+    NOT_PERMITTED = 57
 
 
 class Stage(StrEnum):
@@ -63,6 +65,8 @@ class Stage(StrEnum):
     OPEN = "open"
     TAKEN = "taken"
     VERIFIED = "verified"
+    SETTLED = "settled"
+    """Verified, and asked to be paid to the merchant, where a bank wants both."""
     REFUSED = "refused"
     GIVEN_BACK = "given_back"
     """By the bank itself, as nobody verified it in time."""
@@ -90,7 +94,7 @@ class Order:
     ref: str = ""
     trace: str = ""
     pan: str = ""
-    card: SandboxCard | None = None
+    card: Card | None = None
     otp: str = ""
     otp_until: datetime | None = None
     wrong_passwords: int = 0
@@ -98,6 +102,24 @@ class Order:
     refunds: dict[str, Entry] = field(default_factory=dict)
     """What was given back later, by the gateway's refund number."""
     faults: dict[str, Iterator[Fault]] = field(default_factory=dict)
+    entered: bool = False
+    """Whether the buyer came in by the bank's own door."""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the bank holds the money: verified or not."""
+        return self.stage in (Stage.TAKEN, Stage.VERIFIED, Stage.SETTLED)
+
+    @property
+    def end_code(self) -> int:
+        """Why an order that is not paid stands as it does."""
+        match self.stage:
+            case Stage.GIVEN_BACK:
+                return Code.GIVEN_BACK
+            case Stage.REVERSED:
+                return Code.REVERSED
+            case _:
+                return self.code
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -158,6 +180,8 @@ class Book:
         session: timedelta,
         otp_life: timedelta,
         reverse_within: timedelta = timedelta(hours=3),
+        draw_token: Callable[[random.Random], str] = lambda chance: f"{chance.getrandbits(128):032x}",
+        draw_ref: Callable[[random.Random], str] = lambda chance: str(chance.randrange(10**11, 10**12)),
         path: Path | None = None,
     ) -> None:
         self.clock = clock
@@ -167,14 +191,16 @@ class Book:
         self.otp_life = otp_life
         self.entries: list[Entry] = []
         self.totals: dict[str, Sum] = {
-            what: Sum() for what in ("opened", "taken", "verified", "given_back", "refused", "refunded")
+            what: Sum() for what in ("opened", "taken", "verified", "settled", "given_back", "refused", "refunded")
         }
         self._random: random.Random = secrets.SystemRandom() if seed is None else random.Random(seed)  # noqa: S311
+        self._draw_token, self._draw_ref = draw_token, draw_ref
         self._orders: dict[tuple[str, str], Order] = {}
         self._by_token: dict[str, Order] = {}
         self._lines_of: dict[tuple[str, str], list[int]] = {}
         self._lines_on: dict[tuple[str, date], list[int]] = {}
-        self._refs: set[str] = set()
+        # References of payments and refunds; those of payments lead to their order.
+        self._refs: dict[str, Order] = {}
         # In the order of taking, so that what is due stands in front.
         self._unverified: deque[Order] = deque()
         self._file: int | None = None
@@ -198,7 +224,7 @@ class Book:
             return Code.AMOUNT_INVALID
         if (terminal, number) in self._orders:
             return Code.ORDER_USED
-        token = self._new(lambda: f"{self._random.getrandbits(128):032x}", self._by_token)
+        token = self._new(self._draw_token, self._by_token)
         opening = _Opening(number, terminal, token, amount, return_url, return_by_get, description)
         order = self._enter(opening, self.clock())
         self._write("opened", order, opening=opening)
@@ -211,17 +237,27 @@ class Book:
     def find_by_token(self, token: str) -> Order | None:
         return self._as_of_now(self._by_token.get(token))
 
+    def find_by_ref(self, terminal: str, ref: str) -> Order | None:
+        """The order that was paid under a reference, as it stands now."""
+        order = self._as_of_now(self._refs.get(ref))
+        return order if order is not None and order.terminal == terminal and order.ref == ref else None
+
     def verify(self, order: Order) -> int:
         """The gateway confirms: from now on the money is the merchant's."""
         if order.stage is Stage.TAKEN:
             self._write("verified", order, rial=order.taken)
             order.stage, order.verified_at = Stage.VERIFIED, self.clock()
             return Code.DONE
-        return Code.ALREADY_VERIFIED if order.stage is Stage.VERIFIED else _standing(order)
+        return Code.ALREADY_VERIFIED if order.stage in (Stage.VERIFIED, Stage.SETTLED) else _standing(order)
+
+    def settle(self, order: Order) -> None:
+        """The gateway asks to be paid what it has verified."""
+        self._write("settled", order, rial=order.taken)
+        order.stage = Stage.SETTLED
 
     def inquire(self, order: Order) -> int:
         """How the order stands; changes nothing."""
-        return Code.DONE if order.stage is Stage.VERIFIED else _standing(order)
+        return Code.DONE if order.stage in (Stage.VERIFIED, Stage.SETTLED) else _standing(order)
 
     def reverse(self, order: Order) -> int:
         """Give all of it back, verified or not; what is verified only for a while, and never beside refunds."""
@@ -240,7 +276,7 @@ class Book:
         known = order.refunds.get(number)
         if known is not None:
             return known if known.rial == amount else Code.REFUND_DIFFERS
-        if order.stage is not Stage.VERIFIED or order.taken is None:
+        if order.stage not in (Stage.VERIFIED, Stage.SETTLED) or order.taken is None:
             return _standing(order)
         if not 0 < amount <= int(order.taken) - sum(entry.rial for entry in order.refunds.values()):
             return Code.REFUND_EXCEEDS
@@ -250,7 +286,7 @@ class Book:
 
     def _refund_done(self, order: Order, done: Entry) -> None:
         order.refunds[done.refund] = done
-        self._refs.add(done.ref)
+        self._refs[done.ref] = order
 
     def next_fault(self, order: Order, call: str) -> Fault | None:
         """What is to go wrong with this answer about an order that was paid with a troublesome card."""
@@ -291,7 +327,7 @@ class Book:
         self.refuse(order, Code.TOO_MANY_PASSWORDS)
         return True
 
-    def take(self, order: Order, card: SandboxCard, pan: str) -> None:
+    def take(self, order: Order, card: Card, pan: str) -> None:
         """Take the money from a card, or let the card refuse."""
         order.card, order.pan = card, pan
         if card.code:
@@ -303,7 +339,7 @@ class Book:
         order.trace = f"{self._random.randrange(10**6):06}"
         self._write("taken", order, rial=order.taken)
         order.stage = Stage.TAKEN
-        self._refs.add(order.ref)
+        self._refs[order.ref] = order
         self._unverified.append(order)
 
     def refuse(self, order: Order, code: int) -> None:
@@ -312,8 +348,8 @@ class Book:
         order.stage, order.code = Stage.REFUSED, code
 
     def new_ref(self) -> str:
-        """A reference that no payment has: 12 digits."""
-        return self._new(lambda: f"{self._random.randrange(10**11, 10**12)}", self._refs)
+        """A reference that no payment has."""
+        return self._new(self._draw_ref, self._refs)
 
     # --- what the clock does ---
 
@@ -428,10 +464,12 @@ class Book:
             case "taken":
                 order.stage, order.taken, order.taken_at = Stage.TAKEN, Rial(entry.rial), entry.at
                 order.ref, order.trace = entry.ref, entry.trace
-                self._refs.add(entry.ref)
+                self._refs[entry.ref] = order
                 self._unverified.append(order)
             case "verified":
                 order.stage, order.verified_at = Stage.VERIFIED, entry.at
+            case "settled":
+                order.stage = Stage.SETTLED
             case "refunded":
                 self._refund_done(order, entry)
             case "given_back":
@@ -440,9 +478,9 @@ class Book:
                 order.stage, order.code = Stage.REFUSED, entry.code
         self._count(entry, order)
 
-    def _new(self, draw: Callable[[], str], taken: dict[str, Order] | set[str]) -> str:
+    def _new(self, draw: Callable[[random.Random], str], taken: dict[str, Order]) -> str:
         # A seeded bank that finds its book again draws the same numbers again; those that are given out are passed by.
-        while (drawn := draw()) in taken:
+        while (drawn := draw(self._random)) in taken:
             pass
         return drawn
 
