@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mopos.banks import sandbox
+from mopos.banks import saman, sandbox, zarinpal
 from mopos.banks.kind import Kind
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (sandbox.KIND,)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        sandbox.KIND,
+        saman.KIND,
+        zarinpal.KIND,
+    )
+}

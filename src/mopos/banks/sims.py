@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from mopos.banks import sandbox_sim
+from mopos.banks import saman_sim, sandbox_sim, zarinpal_sim
 from mopos.banks.sim.state import Simulator
 
-SIMS: dict[str, Simulator] = {"sandbox": sandbox_sim.SIM}
+SIMS: dict[str, Simulator] = {
+    "sandbox": sandbox_sim.SIM,
+    "saman": saman_sim.SIM,
+    "zarinpal": zarinpal_sim.SIM,
+}
