@@ -16,6 +16,7 @@ import psycopg
 from bench.filling import ACCOUNT, GATEWAYS
 from mopos.actions.export_purchases import export_purchases
 from mopos.actions.services import Services
+from mopos.actions.terminals import Terminals
 from mopos.base.clock import system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
@@ -53,7 +54,9 @@ async def _export(dsn: str, kind: str, folder: Path) -> dict[str, Any]:
         Database(dsn, pool_size=2, timeout_s=60, for_reports=True) as reports,
     ):
         nobody: Any = None
-        services = Services(db=db, bank=nobody, terminal_id=1, clock=system_clock, settings=settings, report_db=reports)
+        services = Services(
+            db=db, terminals=Terminals.single(nobody), clock=system_clock, settings=settings, report_db=reports
+        )
         began = time.monotonic()
         await export_purchases(services, new_sheet)
         seconds = time.monotonic() - began

@@ -81,10 +81,10 @@ _PURCHASES = """
     ) spread
 """
 _ATTEMPTS = """
-    insert into attempt (id, purchase_id, terminal_id, ref, state, bank_token, bank_ref, trace, masked_pan, decline,
-        bank_code, started_at, ended_at)
+    insert into attempt (id, purchase_id, terminal_id, bank, ref, state, bank_token, bank_ref, trace, masked_pan,
+        decline, bank_code, started_at, ended_at)
     overriding system value
-    select p.attempt_id, p.id, 1, 'a' || lpad(p.id::text, 21, '0'),
+    select p.attempt_id, p.id, 1, 'sandbox', 'a' || lpad(p.id::text, 21, '0'),
         case when p.state = 'PAID' then 'CONFIRMED' when p.state = 'CONFLICTED' then 'CONFLICTED'
             when p.state in ('DECLINED', 'CANCELLED', 'EXPIRED') then 'FAILED' else 'LIVE' end,
         'token' || p.id,

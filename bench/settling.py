@@ -83,9 +83,9 @@ _PAID = (
     select id, id, 4, attempt_id, 'bank_confirmed', 'VERIFYING', 'PAID', 'system', paid_at from purchase
     """,
     """
-    insert into attempt (id, purchase_id, terminal_id, ref, state, bank_ref, started_at, ended_at, entry_id)
+    insert into attempt (id, purchase_id, terminal_id, bank, ref, state, bank_ref, started_at, ended_at, entry_id)
     overriding system value
-    select attempt_id, id, 1, 'a' || id, 'CONFIRMED', id::text, paid_at, paid_at, id from purchase
+    select attempt_id, id, 1, 'sandbox', 'a' || id, 'CONFIRMED', id::text, paid_at, paid_at, id from purchase
     """,
     """
     insert into ledger_line (entry_id, journal_id, entry, debit_id, credit_id, amount_rial, booked_at, effective_at)

@@ -13,6 +13,7 @@ from mopos.actions.register_purchase import register_purchase
 from mopos.actions.report_result import report_result
 from mopos.actions.send_to_bank import send_to_bank
 from mopos.actions.services import Services
+from mopos.actions.terminals import Terminals
 from mopos.banks.port import Attempt, Confirmed, Facts, Opened, Order, Redirect, Returned
 from mopos.base.clock import system_clock
 from mopos.base.config import Settings
@@ -73,7 +74,7 @@ class YesBank:
 async def record(settings: Settings, id_: str, rmz: str) -> list[Statement]:
     """The statements of one purchase: form, return, invoice, PayRep twice."""
     async with Recorder(settings.database_url or "") as db:
-        services = Services(db=db, bank=YesBank(), terminal_id=1, clock=system_clock, settings=settings)
+        services = Services(db=db, terminals=Terminals.single(YesBank()), clock=system_clock, settings=settings)
         form = {"ID": id_, "Res": "recorded", "Amnt": "1250000", "Nam": "مریم احمدی", "Dsc": "رمان سووشون، ۲ جلد"}
         form |= {"RedirectURL": "https://shop.example.ir/return?basket=17"}
         purchase, is_new = await register_purchase(services, parse_form(form), "127.0.0.1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -20,8 +19,12 @@ from litestar.types import (
     Send,
 )
 
+from mopos.actions.credentials import open_credentials
 from mopos.actions.services import Services
-from mopos.banks.sandbox import Sandbox, SandboxSettings
+from mopos.actions.terminals import Heard, Terminals
+from mopos.banks.catalogue import KINDS
+from mopos.banks.kind import Access
+from mopos.banks.port import Bank
 from mopos.banks.wire import Transcript
 from mopos.base import log as logging
 from mopos.base.clock import Clock, system_clock
@@ -30,6 +33,7 @@ from mopos.base.db import Database, DatabaseUnavailable
 from mopos.base.errors import Refused
 from mopos.base.secret import Secret
 from mopos.db.migrate import refuse_when_behind
+from mopos.domain.routing.model import Terminal
 from mopos.edges import brand, well_known
 from mopos.edges.call_log import CallLog
 from mopos.edges.console import routes as console
@@ -65,23 +69,15 @@ def build_services(
     reports: Database | None = None,
     on_call: Callable[[Transcript], None] | None = None,
 ) -> Services:
-    """The bank and everything else that actions need, around open databases. `on_call` is told each call to a bank."""
-    bank = Sandbox(
-        SandboxSettings(
-            base_url=settings.sandbox_url,
-            terminal=settings.sandbox_terminal,
-            key=Secret(settings.sandbox_key.get_secret_value()),
-            deadline_s=settings.bank_deadline_s,
-            session=timedelta(seconds=settings.sandbox_session_s),
-            verify_deadline=timedelta(seconds=settings.sandbox_give_back_s),
-            reverse_within=timedelta(seconds=settings.sandbox_reverse_s),
-        ),
-        on_call,
-    )
+    """Our terminals at banks and everything else that actions need, around open databases. The terminals are read by
+    `terminals.watched`. `on_call` is told each call to a bank."""
+
+    def connect(terminal: Terminal, heard: Heard) -> Bank:
+        return _connector(settings, terminal, heard, on_call)
+
     return Services(
         db=db,
-        bank=bank,
-        terminal_id=1,
+        terminals=Terminals(connect, clock),
         clock=clock,
         settings=settings,
         report_db=reports,
@@ -89,6 +85,28 @@ def build_services(
         inquiry=_inquiry(settings),
         payouts=_payouts(settings, clock),
     )
+
+
+def _connector(
+    settings: Settings, terminal: Terminal, heard: Heard, on_call: Callable[[Transcript], None] | None
+) -> Bank:
+    def tell(said: Transcript) -> None:
+        heard(said)
+        if on_call is not None:
+            on_call(said)
+
+    kind = KINDS[terminal.bank]
+    deadlines = terminal.deadlines
+    base_url = terminal.base_url or kind.base_url
+    if terminal.sealed is None:
+        base_url = settings.sandbox_url
+        deadlines = {
+            "session": settings.sandbox_session_s,
+            "verify_deadline": settings.sandbox_give_back_s,
+            "reverse_within": settings.sandbox_reverse_s,
+        }
+    credentials = open_credentials(settings, terminal)
+    return kind.make(Access(base_url, credentials, kind.facts_with(deadlines), settings.bank_deadline_s, tell))
 
 
 def _sms(settings: Settings) -> Sms | None:
@@ -146,7 +164,7 @@ def create_app() -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with db, reports, calls.recorder, transcripts.recorder:
+        async with db, reports, calls.recorder, transcripts.recorder, services.terminals.watched(db):
             yield
 
     app = Litestar(

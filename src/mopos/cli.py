@@ -161,7 +161,8 @@ def worker() -> None:
             transcripts = Transcripts(db, system_clock)
             async with transcripts.recorder:
                 services = build_services(settings, db, reports=reports, on_call=transcripts.heard)
-                await run_worker(settings.database_url or "", services)
+                async with services.terminals.watched(db):
+                    await run_worker(settings.database_url or "", services)
 
     with _prepared() as settings:
         asyncio.run(run(settings))

@@ -12,6 +12,7 @@ from mopos.actions.finish_attempt import finish_attempt
 from mopos.actions.register_purchase import register_purchase
 from mopos.actions.send_to_bank import send_to_bank
 from mopos.actions.services import Services
+from mopos.actions.terminals import Terminals
 from mopos.banks.port import (
     Attempt,
     Confirmed,
@@ -50,7 +51,7 @@ class Account:
 
 
 FACTS = Facts(
-    "scripted", "بانک آزمون", "Test bank", timedelta(minutes=10), timedelta(minutes=15), timedelta(hours=3), True
+    "scripted", "بانک آزمون", "Test bank", timedelta(minutes=10), timedelta(minutes=15), timedelta(hours=3), True, reports=True
 )
 
 
@@ -174,7 +175,7 @@ def bank() -> ScriptedBank:
 async def services(dsn, bank, clock) -> AsyncIterator[Services]:
     settings = Settings(database_url=dsn, secret_key=SecretStr("k" * 32), public_url="https://pay.test")
     async with Database(dsn, pool_size=8, timeout_s=10) as db:
-        yield Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings)
+        yield Services(db=db, terminals=Terminals.single(bank), clock=clock, settings=settings)
 
 
 class Shop:
@@ -202,7 +203,7 @@ class Shop:
     async def paid(self, **changed: str) -> Purchase:
         """A purchase whose buyer has paid."""
         purchase = await self.at_bank(**changed)
-        self.services.bank.buyer_pays(purchase.order_number)
+        self.services.terminals.of(1).buyer_pays(purchase.order_number)
         await finish_attempt(self.services, purchase.ref, {"State": "OK", "RefNum": "whatever"})
         return await self.now(purchase)
 

@@ -11,6 +11,7 @@ from tests.edges.panel.seeded import Seeded
 
 from mopos.actions.export_purchases import export_purchases, forget_old_exports
 from mopos.actions.services import Services
+from mopos.actions.terminals import Terminals
 from mopos.base.config import Settings
 from mopos.base.db import Database
 from mopos.domain.reports import exports
@@ -41,7 +42,7 @@ async def services(dsn, tmp_path):
         Database(dsn, pool_size=2, timeout_s=30, for_reports=True) as reports,
     ):
         settings = Settings(database_url=dsn, data_dir=tmp_path)
-        yield Services(db=db, bank=None, terminal_id=1, clock=lambda: NOW, settings=settings, report_db=reports)
+        yield Services(db=db, terminals=Terminals.single(None), clock=lambda: NOW, settings=settings, report_db=reports)
 
 
 @pytest.fixture

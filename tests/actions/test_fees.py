@@ -202,7 +202,7 @@ async def owes(services, purchase):
 
 
 async def paid(fees, purchase):
-    bank = fees.services.bank
+    bank = fees.services.terminals.of(1)
     bank.buyer_pays(purchase.order_number)
     found = await store.by_id(fees.services.db, purchase.id)
     await finish_attempt(fees.services, found.ref, {"State": "OK", "RefNum": f"RRN{purchase.order_number}"})
@@ -214,7 +214,7 @@ async def test_a_fee_of_the_merchant_is_taken_from_the_amount(fees):
     purchase = await fees.register(Amnt="1000000")
     assert not purchase.asks_for_fee
     assert await send_to_bank(fees.services, purchase, is_new=True)
-    assert fees.services.bank.book[purchase.order_number].order.amount == 1_000_000
+    assert fees.services.terminals.of(1).book[purchase.order_number].order.amount == 1_000_000
     ended = await paid(fees, purchase)
     assert (ended.state, ended.amount, ended.charge) == (State.PAID, 1_000_000, 1_000_000)
     assert await owes(fees.services, ended) == {
@@ -228,11 +228,11 @@ async def test_a_fee_of_the_buyer_is_agreed_to_and_paid_on_top(fees):
     await fees.assign(await fees.add(bearer="buyer", brackets=ONE_PERCENT))
     purchase = await fees.register(Amnt="1000000")
     assert purchase.asks_for_fee
-    assert fees.services.bank.calls == [], "no bank before the buyer has agreed"
+    assert fees.services.terminals.of(1).calls == [], "no bank before the buyer has agreed"
     waits = await store.by_id(fees.services.db, purchase.id)
     assert waits.asks_for_fee
     assert await send_to_bank(fees.services, waits)
-    assert fees.services.bank.book[purchase.order_number].order.amount == 1_010_000, "the first attempt goes"
+    assert fees.services.terminals.of(1).book[purchase.order_number].order.amount == 1_010_000, "the first attempt goes"
     ended = await paid(fees, purchase)
     assert (ended.state, ended.amount, ended.charge, ended.attempt_count) == (State.PAID, 1_000_000, 1_010_000, 1)
     assert await owes(fees.services, ended) == {
@@ -252,23 +252,23 @@ async def test_who_presses_twice_is_sent_once(fees):
     purchase = await fees.register()
     pressed = await asyncio.gather(*(send_to_bank(fees.services, purchase) for _ in range(8)))
     assert len([way for way in pressed if way]) == 1
-    assert [verb for verb, _ in fees.services.bank.calls] == ["open"]
+    assert [verb for verb, _ in fees.services.terminals.of(1).calls] == ["open"]
     assert (await store.by_id(fees.services.db, purchase.id)).state is State.AT_BANK
 
 
 async def test_after_a_silent_bank_the_next_try_asks_nothing_again(fees):
     await fees.assign(await fees.add(bearer="buyer", brackets=ONE_PERCENT))
     purchase = await fees.register(Amnt="1000000")
-    fees.services.bank.silent.add("open")
+    fees.services.terminals.of(1).silent.add("open")
     with pytest.raises(Exception, match="did not open"):
         await send_to_bank(fees.services, purchase)
-    fees.services.bank.silent.clear()
+    fees.services.terminals.of(1).silent.clear()
     again = await store.by_id(fees.services.db, purchase.id)
     assert not again.asks_for_fee
     assert await send_to_bank(fees.services, again)
     second = await store.by_id(fees.services.db, purchase.id)
     assert (second.attempt_count, second.charge) == (2, 1_010_000)
-    assert fees.services.bank.book[second.order_number].order.amount == 1_010_000
+    assert fees.services.terminals.of(1).book[second.order_number].order.amount == 1_010_000
 
 
 async def test_a_terminal_that_is_off_takes_nobody_who_agreed(fees):
@@ -277,7 +277,7 @@ async def test_a_terminal_that_is_off_takes_nobody_who_agreed(fees):
     await fees.services.db.all("update terminal set disabled_at = now()")
     with pytest.raises(Exception, match="did not open"):
         await send_to_bank(fees.services, purchase)
-    assert fees.services.bank.calls == []
+    assert fees.services.terminals.of(1).calls == []
 
 
 async def test_a_fee_of_nothing_asks_nothing(fees):

@@ -256,8 +256,8 @@ async def test_an_older_attempt_that_took_money_too_stays_an_exception(shop, ser
     # Another attempt of the same purchase, which we hold as failed.
     (other,) = await services.db.all(
         """
-        insert into attempt (purchase_id, terminal_id, ref, state, started_at, ended_at)
-        values (%(purchase)s, 1, 'other-attempt-ref', 'FAILED', %(now)s, %(now)s) returning id
+        insert into attempt (purchase_id, terminal_id, bank, ref, state, started_at, ended_at)
+        values (%(purchase)s, 1, 'sandbox', 'other-attempt-ref', 'FAILED', %(now)s, %(now)s) returning id
         """,
         {"purchase": purchase.id, "now": clock.now},
     )

@@ -13,6 +13,7 @@ from mopos.actions.refund import approve, refuse, request_refund
 from mopos.actions.report_result import report_result
 from mopos.actions.reverse import reverse, two_persons_above
 from mopos.actions.send_refunds import send_refunds
+from mopos.actions.terminals import Terminals
 from mopos.base.errors import Refused
 from mopos.base.iban import with_check_digits
 from mopos.base.money import Rial
@@ -140,7 +141,7 @@ async def test_killed_between_claim_and_record(shop, bank, clock, services):
     dying = replace(bank, book=bank.book)
     dying.refund = die
     with pytest.raises(RuntimeError):
-        await send_refunds(replace(services, bank=dying))
+        await send_refunds(replace(services, terminals=Terminals.single(dying)))
     assert await state(shop, refund_id) is RefundState.SENDING
     assert await send_refunds(services) == 0
     clock.pass_by(minutes=1)

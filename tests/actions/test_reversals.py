@@ -13,6 +13,7 @@ from mopos.actions.refund import request_refund
 from mopos.actions.register_purchase import AlreadyPaid
 from mopos.actions.report_result import report_result
 from mopos.actions.reverse import propose_reversal, reverse
+from mopos.actions.terminals import Terminals
 from mopos.base.errors import Refused
 from mopos.base.money import Rial
 from mopos.domain.operators import proposals
@@ -106,7 +107,7 @@ async def test_killed_between_claim_and_record(shop, bank, clock, services):
     dying = replace(bank, book=bank.book)
     dying.reverse = die
     with pytest.raises(Killed):
-        await reverse(replace(services, bank=dying), await shop.now(purchase), WHO, reason="x")
+        await reverse(replace(services, terminals=Terminals.single(dying)), await shop.now(purchase), WHO, reason="x")
     assert (await shop.now(purchase)).state is State.REVERSING
     clock.now += lease(services)
     await ask_bank_about_due(services)

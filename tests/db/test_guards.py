@@ -40,8 +40,8 @@ def register(sql, gateway, res, *, amount=20_000, state="REGISTERED", token=None
             select p, %(gateway)s, %(res)s, %(amount)s, '', '', 'https://x', '127.0.0.1', %(token)s, %(state)s,
                 'registered', 1, a, %(now)s, %(now)s, %(now)s from ids
         ), attempt as (
-            insert into attempt (id, purchase_id, terminal_id, ref, state, started_at)
-            overriding system value select a, p, 1, %(token)s, 'LIVE', %(now)s from ids
+            insert into attempt (id, purchase_id, terminal_id, bank, ref, state, started_at)
+            overriding system value select a, p, 1, 'sandbox', %(token)s, 'LIVE', %(now)s from ids
         )
         select p from ids
         """,
@@ -138,7 +138,10 @@ def test_paid_needs_its_time_and_acknowledged_needs_paid(sql, purchase):
 def test_one_live_attempt(sql, purchase):
     with pytest.raises(psycopg.errors.UniqueViolation):
         sql.execute(
-            "insert into attempt (purchase_id, terminal_id, ref, state, started_at) values (%s, 1, 'x', 'LIVE', %s)",
+            """
+            insert into attempt (purchase_id, terminal_id, bank, ref, state, started_at)
+            values (%s, 1, 'sandbox', 'x', 'LIVE', %s)
+            """,
             [purchase, NOW],
         )
 

@@ -27,6 +27,7 @@ from mopos.actions.services import Services
 from mopos.actions.set_money_rules import set_rule
 from mopos.actions.submit_batch import make_file, mark_submitted
 from mopos.actions.take_results import take_results
+from mopos.actions.terminals import Terminals
 from mopos.banks.port import Attempt, Decline, Declined, GivenBack, Order, Silent
 from mopos.base.config import Settings
 from mopos.base.errors import Refused
@@ -433,7 +434,7 @@ async def storm_on(dsn: str) -> AsyncIterator[Storm]:
             )
         ]
     async with Gated(dsn, pool_size=24, timeout_s=20) as db:
-        services = Services(db=db, bank=bank, terminal_id=1, clock=clock, settings=settings)
+        services = Services(db=db, terminals=Terminals.single(bank), clock=clock, settings=settings)
         today = clock.now.date()
         for name, value in (("payer_iban", PAYER), ("payer_name", "پرداخت‌یار")):
             await set_rule(services, one, name, today + DAY, value, REASON)

@@ -37,8 +37,9 @@ _REGISTERED = """
             't' || purchase, 'REGISTERED', 'registered', 1, attempt, %(now)s, %(now)s, %(now)s, %(fee)s from fresh
     ),
     a as (
-        insert into attempt (id, purchase_id, terminal_id, ref, state, bank_token, started_at) overriding system value
-        select attempt, purchase, 1, 'a' || attempt, 'LIVE', 'T' || attempt, %(now)s from fresh
+        insert into attempt (id, purchase_id, terminal_id, bank, ref, state, bank_token, started_at)
+        overriding system value
+        select attempt, purchase, 1, 'sandbox', 'a' || attempt, 'LIVE', 'T' || attempt, %(now)s from fresh
     ),
     j as (
         insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from mopos.actions.finish_attempt import (
-    ask,
+    ask_about,
     ask_again,
-    at_bank,
     decide,
     lease,
     next_silent_check,
@@ -47,7 +46,7 @@ async def _look_at(services: Services, purchase: Purchase) -> None:
     if purchase.state is State.REVERSING:
         await go_on_reversing(services, purchase, "worker")
         return
-    answer = await ask(services, at_bank(purchase))
+    answer = await ask_about(services, purchase)
     if await record_answer(services, purchase, answer, actor="worker"):
         return
     now = services.clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mopos.actions.finish_attempt import ask, at_bank, record_answer
+from mopos.actions.finish_attempt import ask_about, at_bank, facts_of, record_answer
 from mopos.actions.reverse import go_on_reversing
 from mopos.actions.services import Services
 from mopos.banks.port import Confirmed, Declined, Pending, Silent, Unverified
@@ -27,9 +27,9 @@ async def ask_bank_by_hand(services: Services, operator: Operator, purchase: Pur
     if purchase.state is State.REVERSING:
         said = await go_on_reversing(services, purchase, "operator")
     elif _worker_would_ask(services, purchase):
-        said = await ask(services, at_bank(purchase))
+        said = await ask_about(services, purchase)
     else:
-        said = await services.bank.inquire(at_bank(purchase))
+        said = await services.terminals.of(purchase.terminal_id).inquire(at_bank(purchase))
     recorded = not isinstance(said, Unverified) and await record_answer(services, purchase, said, actor="operator")
     after = await store.by_id(services.db, purchase.id)
     data = _words(said) | {
@@ -47,7 +47,7 @@ def _worker_would_ask(services: Services, purchase: Purchase) -> bool:
     if purchase.state in (State.AT_BANK, State.VERIFYING, State.UNKNOWN):
         return True
     # As when a buyer comes back late: money that the bank still holds for us is taken, not dropped.
-    deadline = purchase.attempt_started_at + services.bank.facts.verify_deadline
+    deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
     return purchase.state in ENDED_UNPAID and purchase.bank_token is not None and services.clock() < deadline
 
 

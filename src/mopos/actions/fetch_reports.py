@@ -9,7 +9,7 @@ from typing import NamedTuple
 import structlog
 
 from mopos.actions.services import Services
-from mopos.banks.port import ReportLine, Silent
+from mopos.banks.port import Bank, ReportLine, Silent
 from mopos.base.money import Rial
 from mopos.domain.settlement import psp_store
 from mopos.domain.settlement.matching import bank_day
@@ -34,35 +34,39 @@ class Fetched(NamedTuple):
 
 
 async def fetch_reports(services: Services, *, day: date | None = None) -> list[Fetched]:
-    """Fetch what is due, or one day. Runs twice harmlessly: a report counts when all of it is here, and the newest
-    counts."""
+    """Fetch what is due, or one day, of every terminal whose PSP gives reports. Runs twice harmlessly: a report counts
+    when all of it is here, and the newest counts."""
+    fetched = []
+    for terminal_id, live in services.terminals.all.items():
+        if live.bank.facts.reports:
+            days = [day] if day else await _due(services, terminal_id)
+            fetched += [await _fetch(services, terminal_id, live.bank, one) for one in days]
+    return fetched
+
+
+async def _due(services: Services, terminal_id: int) -> list[date]:
     now = services.clock()
-    days = (
-        [day]
-        if day
-        else await psp_store.days_to_fetch(
-            services.db,
-            services.terminal_id,
-            first=bank_day(now) - timedelta(days=DAYS_BACK),
-            last=bank_day(now) - timedelta(days=1),
-            fetched_before=now - FETCH_AGAIN,
-        )
+    return await psp_store.days_to_fetch(
+        services.db,
+        terminal_id,
+        first=bank_day(now) - timedelta(days=DAYS_BACK),
+        last=bank_day(now) - timedelta(days=1),
+        fetched_before=now - FETCH_AGAIN,
     )
-    return [await _fetch(services, one) for one in days]
 
 
-async def _fetch(services: Services, day: date) -> Fetched:
-    page = await services.bank.report(day)
+async def _fetch(services: Services, terminal_id: int, bank: Bank, day: date) -> Fetched:
+    page = await bank.report(day)
     if isinstance(page, Silent):
         return _silent(day, page)
-    report = await psp_store.begin(services.db, services.terminal_id, day, services.clock())
+    report = await psp_store.begin(services.db, terminal_id, day, services.clock())
     commission = Rial(0)
     for _ in range(PAGES_MAX):
         await psp_store.keep(services.db, report, day, [_told(line) for line in page.lines])
         commission = page.commission
         if not page.following:
             return Fetched(day, await psp_store.end(services.db, report, int(commission)))
-        page = await services.bank.report(day, page.following)
+        page = await bank.report(day, page.following)
         if isinstance(page, Silent):
             return _silent(day, page)
     return _silent(day, Silent("endless"))

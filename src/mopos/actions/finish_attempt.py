@@ -6,19 +6,20 @@ What the browser brings proves nothing. It is a reason to ask the bank, and a hi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from mopos.actions.services import Services
-from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Pending, Silent, Unverified
+from mopos.actions.terminals import TerminalUnknown
+from mopos.banks.asking import Answer, after_return, ask, is_about
+from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Facts, Pending, Returned, Silent
 from mopos.base.money import Rial
 from mopos.domain.ledger.entries import booking
 from mopos.domain.payments import store
-from mopos.domain.payments.model import Purchase, next_check
+from mopos.domain.payments.model import Purchase, next_check, terminal_of_ref
 from mopos.domain.payments.states import ENDED_UNPAID, Event, Move, State, move
-from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change
-
-Answer = Confirmed | Declined | Pending | Silent
+from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, Hint
 
 # A claim is given up for dead, and its purchase looked at by the worker, after two calls' deadlines and a little more.
 _LEASE_SLACK = timedelta(seconds=5)
@@ -29,7 +30,14 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
 
     However often, however late and by whomever it is called, the bank is asked at most once at a time, and the
     purchase moves only by what the bank itself says."""
-    returned = services.bank.read_return(fields)
+    terminal_id = terminal_of_ref(ref)
+    if terminal_id is None:
+        return None
+    try:
+        bank = services.terminals.of(terminal_id)
+    except TerminalUnknown:
+        return None
+    returned = bank.read_return(fields)
 
     # claim
     now = services.clock()
@@ -39,6 +47,7 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
         now=now,
         next_check_at=now + lease(services),
         data={"claims_paid": returned.claims_paid},
+        hint=_hint(bank.facts, returned),
     )
     if claimed is None:
         return None
@@ -46,38 +55,37 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
         return claimed.purchase
 
     # call
-    attempt = at_bank(claimed.purchase, returned.bank_ref)
-    answer = await _ask_after_return(services, attempt, returned.claims_paid and claimed.won)
+    attempt = at_bank(claimed.purchase, returned)
+    answer = await (after_return(bank, attempt, returned) if claimed.won else ask(bank, attempt))
 
     # record
     await record_answer(services, claimed.purchase, answer, actor="system")
     return claimed.purchase
 
 
-async def ask(services: Services, attempt: Attempt) -> Answer:
-    """Ask the bank what became of an attempt, and confirm it when the bank waits for that."""
-    match await services.bank.inquire(attempt):
-        case Unverified():
-            return await services.bank.verify(attempt)
-        case answer:
-            return answer
+async def ask_about(services: Services, purchase: Purchase) -> Answer:
+    """Ask the bank what became of a purchase's latest attempt, and confirm it when the bank waits for that."""
+    return await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase))
 
 
-async def _ask_after_return(services: Services, attempt: Attempt, claims_paid: bool) -> Answer:
-    # One call where the browser says "paid"; where it says anything else, the bank may still say "paid".
-    return await services.bank.verify(attempt) if claims_paid else await ask(services, attempt)
+def _hint(facts: Facts, returned: Returned) -> Hint | None:
+    """What is to be kept of a return, as the bank will want it or will not tell it: whoever asks later needs it."""
+    if facts.can_inquire and not facts.asks_by_ref:
+        return None
+    return Hint(returned.bank_ref, returned.masked_pan, returned.order_number, returned.token)
 
 
 def _may_be_late(services: Services, purchase: Purchase, ref: str) -> bool:
     """An attempt that ended unpaid, and its buyer is back: the bank may have taken the money after all, as long as it
     has not given back what nobody confirmed."""
-    deadline = purchase.attempt_started_at + services.bank.facts.verify_deadline
+    deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
     return purchase.state in ENDED_UNPAID and purchase.ref == ref and services.clock() < deadline
 
 
 async def record_answer(services: Services, purchase: Purchase, answer: Answer, *, actor: str) -> bool:
     """Write what the bank said, all or nothing. False: nothing changed, as the purchase has already moved on or the
     answer is no news."""
+    answer = _by_rule(services, purchase, answer)
     change = decide(services, purchase, _event(purchase, answer), answer, actor)
     if change is None:
         return False
@@ -87,6 +95,14 @@ async def record_answer(services: Services, purchase: Purchase, answer: Answer, 
         # One bank reference pays one attempt. A bank that names it twice is for a person to look at.
         conflict = decide(services, purchase, Event.BANK_DIFFERS, answer, actor)
         return conflict is not None and await store.record(services.db, purchase, conflict)
+
+
+def _by_rule(services: Services, purchase: Purchase, answer: Answer) -> Answer:
+    """Nobody can pay an attempt any more whose bank's page has closed, and what was paid unconfirmed was given back by
+    now: "not yet" is a no then."""
+    facts = facts_of(services, purchase)
+    over = services.clock() >= purchase.attempt_started_at + facts.session + facts.verify_deadline
+    return Declined(Decline.SESSION_EXPIRED, "never_paid") if over and isinstance(answer, Pending) else answer
 
 
 def decide(services: Services, purchase: Purchase, event: Event, answer: Answer, actor: str) -> Change | None:
@@ -128,13 +144,29 @@ def _next_check_at(services: Services, purchase: Purchase, listed: Move, now: da
     if listed.end is State.UNKNOWN:
         return next_silent_check(services, purchase, now)
     if listed.end is State.AT_BANK:
-        return max(purchase.attempt_started_at + services.bank.facts.session, now + ask_again(services))
+        return _next_look(services, purchase, now)
     return None
+
+
+def first_look(facts: Facts) -> timedelta:
+    """How long after a buyer was sent to a bank it is first asked about him, if he has not come back: when its page has
+    closed, but early enough to confirm what he may have paid at once."""
+    return min(facts.session, facts.verify_deadline / 2)
+
+
+def _next_look(services: Services, purchase: Purchase, now: datetime) -> datetime:
+    """When to ask again about a buyer who may still be paying."""
+    facts = facts_of(services, purchase)
+    closed = purchase.attempt_started_at + facts.session
+    if facts.asks_by_ref and purchase.returned_ref is None:
+        # Until he returns there is nothing to ask by.
+        return max(closed + facts.verify_deadline, now + ask_again(services))
+    return max(min(closed, now + facts.verify_deadline / 2), now + ask_again(services))
 
 
 def next_silent_check(services: Services, purchase: Purchase, now: datetime) -> datetime:
     """When to ask a silent bank again; see `payments.model.next_check`."""
-    deadline = purchase.attempt_started_at + services.bank.facts.verify_deadline
+    deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
     return next_check(now, purchase.check_count, ask_again(services), deadline)
 
 
@@ -148,9 +180,27 @@ def lease(services: Services) -> timedelta:
     return timedelta(seconds=2 * services.settings.bank_deadline_s) + _LEASE_SLACK
 
 
-def at_bank(purchase: Purchase, bank_ref: str | None = None) -> Attempt:
-    """The purchase's latest attempt as the bank knows it."""
-    return Attempt(purchase.order_number, purchase.charge, purchase.bank_token, bank_ref or purchase.bank_ref)
+def facts_of(services: Services, purchase: Purchase) -> Facts:
+    """What the bank of a purchase's latest attempt is like."""
+    return services.terminals.of(purchase.terminal_id).facts
+
+
+def at_bank(purchase: Purchase, returned: Returned | None = None) -> Attempt:
+    """The purchase's latest attempt as the bank knows it, with what its browser has just brought or brought before."""
+    attempt = Attempt(
+        purchase.order_number,
+        purchase.charge,
+        purchase.bank_token,
+        purchase.bank_ref or purchase.returned_ref,
+        purchase.masked_pan or purchase.returned_pan,
+    )
+    if returned is None or not is_about(returned, attempt):
+        return attempt
+    return replace(
+        attempt,
+        bank_ref=returned.bank_ref or attempt.bank_ref,
+        masked_pan=returned.masked_pan or attempt.masked_pan,
+    )
 
 
 def _attempt_end(event: Event, answer: Answer) -> AttemptEnd | None:

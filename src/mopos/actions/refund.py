@@ -61,7 +61,7 @@ async def request_refund(
 
 async def ways(services: Services, purchase: Purchase) -> list[Method]:
     """How a purchase's money can go back: by the bank where it can; by Paya where it cannot, or has refused."""
-    bank_can = services.bank.facts.can_refund
+    bank_can = services.terminals.of(purchase.terminal_id).facts.can_refund
     failed = bank_can and any(
         one.method is Method.BANK and one.state is RefundState.FAILED
         for one in await refund_store.of_purchase(services.db, purchase.id)

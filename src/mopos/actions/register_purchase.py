@@ -12,7 +12,7 @@ from mopos.base.ids import unguessable
 from mopos.base.secret import unseal
 from mopos.domain.accounts.gateways import sig_seal
 from mopos.domain.payments import store
-from mopos.domain.payments.model import NewPurchase, Purchase
+from mopos.domain.payments.model import NewPurchase, Purchase, new_ref
 from mopos.domain.payments.signature import is_right
 from mopos.domain.payments.states import TAKEN
 from mopos.domain.payments.store import Signature
@@ -41,14 +41,15 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
     with a used Res), and `AlreadyPaid`. The merchant is told of amounts that look changed on the way."""
     now = services.clock()
     expires_at = now + timedelta(seconds=services.settings.purchase_lifetime_s)
+    terminal = services.terminals.choose(new.gateway_id, new.amount)
     registered = await store.register(
         services.db,
         new,
         signature=await _signature(services, new) if new.sig else Signature.ABSENT,
         buyer_ip=buyer_ip,
         token=unguessable(),
-        ref=unguessable(),
-        terminal_id=services.terminal_id,
+        ref=new_ref(terminal.id),
+        terminal_id=terminal.id,
         now=now,
         expires_at=expires_at,
         next_check_at=expires_at,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from psycopg.errors import CheckViolation, RestrictViolation
 
-from mopos.actions.finish_attempt import ask_again, at_bank, booking_of, lease
+from mopos.actions.finish_attempt import ask_again, at_bank, booking_of, facts_of, lease
 from mopos.actions.notices import NOTICES
 from mopos.actions.services import Services
 from mopos.banks.port import Confirmed, Decline, Declined, Pending, Silent, Unverified
@@ -59,7 +59,7 @@ async def reverse(
     Raises `Refused`: `purchase_not_paid`, `purchase_being_reversed`, `reversal_beside_refunds`, `reversal_too_late`
     (the bank's window), `reversal_needs_two` (above what one person may give back, without `by_two`),
     `reversal_after_settlement`, `balance_insufficient`, `refund_changed`, `proposal_gone`."""
-    code = why_not_reversed(purchase, services.bank.facts.reverse_within, services.clock())
+    code = why_not_reversed(purchase, facts_of(services, purchase).reverse_within, services.clock())
     if code:
         raise Refused([code])
     if by_two is None and purchase.amount > await two_persons_above(services):
@@ -69,7 +69,7 @@ async def reverse(
     claimed = await _claim(services, purchase, who, reason, ip, by_two)
 
     # call
-    answer = await services.bank.reverse(at_bank(claimed))
+    answer = await services.terminals.of(claimed.terminal_id).reverse(at_bank(claimed))
 
     # record
     return await _record(services, claimed, answer, "system")
@@ -78,7 +78,7 @@ async def reverse(
 async def propose_reversal(services: Services, operator: Operator, purchase: Purchase, reason: str) -> int:
     """An operator asks another one to agree to a reversal. Returns the proposal's number. Raises `Refused`: as
     `reverse` would by the purchase's own row, `proposal_exists`."""
-    code = why_not_reversed(purchase, services.bank.facts.reverse_within, services.clock())
+    code = why_not_reversed(purchase, facts_of(services, purchase).reverse_within, services.clock())
     if code:
         raise Refused([code])
     return await proposals.propose(
@@ -111,9 +111,13 @@ async def reverse_by_two(services: Services, approver: Operator, proposal: Propo
 
 async def go_on_reversing(services: Services, purchase: Purchase, actor: str) -> Said:
     """The bank was silent, or whoever asked it died: ask what became of it, and to reverse it where it was not."""
-    said: Said = await services.bank.inquire(at_bank(purchase))
-    if not isinstance(said, Silent) and said != Declined(Decline.GIVEN_BACK, getattr(said, "code", "")):
-        said = await services.bank.reverse(at_bank(purchase))
+    bank = services.terminals.of(purchase.terminal_id)
+    said: Said = await bank.inquire(at_bank(purchase))
+    # Where a bank has no inquiry, to ask for the reversal again is the question.
+    if not (bank.facts.can_inquire and isinstance(said, Silent)) and said != Declined(
+        Decline.GIVEN_BACK, getattr(said, "code", "")
+    ):
+        said = await bank.reverse(at_bank(purchase))
     await _record(services, purchase, said, actor)
     return said
 

@@ -41,7 +41,7 @@ async def send_refunds(services: Services) -> int:
 
 async def _send(services: Services, one: ToSend) -> None:
     attempt = Attempt(str(one.attempt_id), one.charge, one.bank_token, one.bank_ref)
-    answer = await services.bank.refund(attempt, with_check_digit(one.id), one.amount)
+    answer = await services.terminals.of(one.terminal_id).refund(attempt, with_check_digit(one.id), one.amount)
     if await _record(services, one, answer) and isinstance(answer, Declined):
         await tell_failure(services, one.account_id, one.purchase_id, one.amount)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from mopos.actions.finish_attempt import first_look
 from mopos.actions.services import Services
 from mopos.banks.port import Declined, Opened, Order, Redirect, Silent
-from mopos.base.ids import unguessable
 from mopos.domain.payments import store
-from mopos.domain.payments.model import Purchase
+from mopos.domain.payments.model import Purchase, new_ref
 from mopos.domain.payments.states import Event, Move, State, move
 from mopos.domain.payments.store import AttemptEnd, AttemptOpening, Change, TerminalOff
 
@@ -50,12 +50,13 @@ async def _go_on(services: Services, purchase: Purchase) -> Purchase | None:
 
 async def _start_again(services: Services, purchase: Purchase) -> Purchase | None:
     now = services.clock()
+    terminal = services.terminals.choose(purchase.gateway_id, purchase.charge)
     try:
         return await store.start_attempt(
             services.db,
             purchase,
-            ref=unguessable(),
-            terminal_id=services.terminal_id,
+            ref=new_ref(terminal.id),
+            terminal_id=terminal.id,
             now=now,
             next_check_at=purchase.expires_at,
         )
@@ -73,23 +74,23 @@ async def _open(services: Services, purchase: Purchase) -> Redirect | None:
         return_url=f"{services.settings.public_url}/pay/return/{purchase.ref}",
         description=purchase.dsc,
     )
-    match await services.bank.open(order):
+    match await services.terminals.of(purchase.terminal_id).open(order):
         case Opened(token, redirect):
-            change = _sent(services, token, redirect)
+            change = _sent(services, purchase, token, redirect)
             return redirect if await store.record(services.db, purchase, change) else None
         case (Declined() | Silent()) as answer:
             await store.record(services.db, purchase, _not_opened(services, purchase, answer))
             raise BankUnavailable(purchase)
 
 
-def _sent(services: Services, token: str, redirect: Redirect) -> Change:
+def _sent(services: Services, purchase: Purchase, token: str, redirect: Redirect) -> Change:
     now = services.clock()
     return Change(
         move=_listed(State.REGISTERED, Event.SENT_TO_BANK),
         now=now,
         actor="system",
-        # When the bank's page has closed, the bank is asked what became of it.
-        next_check_at=now + services.bank.facts.session,
+        # In time to confirm a payment whose buyer does not come back.
+        next_check_at=now + first_look(services.terminals.of(purchase.terminal_id).facts),
         attempt=AttemptOpening(token, _write_redirect(redirect)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mopos.banks.port import Bank
+from mopos.actions.terminals import Terminals
 from mopos.base.clock import Clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
@@ -15,11 +15,10 @@ from mopos.outside.sms import Sms
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The database, the bank with our terminal there, the clock, the settings, and the services beside the bank."""
+    """The database, our terminals at banks, the clock, the settings, and the services beside the bank."""
 
     db: Database
-    bank: Bank
-    terminal_id: int
+    terminals: Terminals
     clock: Clock
     settings: Settings
     report_db: Database | None = None

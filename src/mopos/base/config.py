@@ -49,6 +49,12 @@ class Settings(BaseSettings):
         description="The key under which every `Rmz` is hashed, 32 characters or more. Whoever loses it makes every "
         "`Rmz` useless. With an embedded database it is made by itself and kept in the data folder.",
     )
+    terminal_keys: SecretStr = Field(
+        SecretStr(""),
+        description="The keys under which terminals' credentials are encrypted, comma-separated, 32 characters or more "
+        "each: the first encrypts, all of them decrypt. To change the key, put a new one in front and run "
+        "`mopos terminal rotate-key`. Empty: a key made from `MOPOS_SECRET_KEY`.",
+    )
     database_pool: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL per process.")
     database_timeout_s: float = Field(
         10.0, gt=0, description="No statement and no wait for a connection takes longer; then the socket is closed."
@@ -127,6 +133,13 @@ class Settings(BaseSettings):
         "`tel:...`). It makes `/.well-known/security.txt` (RFC 9116); without it there is none.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @field_validator("terminal_keys")
+    @classmethod
+    def _long_enough(cls, keys: SecretStr) -> SecretStr:
+        if any(len(key.strip()) < 32 for key in keys.get_secret_value().split(",") if key.strip()):
+            raise ValueError("each key needs 32 characters or more")
+        return keys
 
     @field_validator("public_url")
     @classmethod

@@ -9,6 +9,7 @@ import pytest
 from mopos.actions.check_iban import check_iban
 from mopos.actions.manage_members import accept, change_role, decline, hand_over, invite, leave, remove
 from mopos.actions.services import Services
+from mopos.actions.terminals import Terminals
 from mopos.base.config import Settings
 from mopos.base.db import Database
 from mopos.domain.accounts import activity, document_store, member_store, notify, profiles
@@ -61,7 +62,7 @@ async def db(dsn):
 
 def services_of(db, inquiry=None) -> Services:
     return Services(
-        db=db, bank=None, terminal_id=1, clock=lambda: NOW, settings=Settings(database_url=""), inquiry=inquiry
+        db=db, terminals=Terminals.single(None), clock=lambda: NOW, settings=Settings(database_url=""), inquiry=inquiry
     )
 
 

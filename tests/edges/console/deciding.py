@@ -3,6 +3,7 @@
 from mopos.actions import decide_application
 from mopos.actions.decide_application import Approval
 from mopos.actions.services import Services
+from mopos.actions.terminals import Terminals
 from mopos.base.clock import system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
@@ -12,7 +13,7 @@ async def approve(stack, operator_id: int, proposal_id: int, application_id: int
     """Approve the suspension of a gateway."""
     settings = Settings(database_url=stack.dsn, secret_key=stack.environment["MOPOS_SECRET_KEY"])
     async with Database(stack.dsn, pool_size=1, timeout_s=10) as db:
-        services = Services(db=db, bank=None, terminal_id=1, clock=system_clock, settings=settings)
+        services = Services(db=db, terminals=Terminals.single(None), clock=system_clock, settings=settings)
         await decide_application.suspend(
             services,
             application_id,

@@ -114,9 +114,9 @@ class Seeded:
         attempt = "LIVE" if waits else ends.get(state, "FAILED")
         one(
             """
-            insert into attempt (id, purchase_id, terminal_id, ref, state, bank_ref, trace, masked_pan, decline,
+            insert into attempt (id, purchase_id, terminal_id, bank, ref, state, bank_ref, trace, masked_pan, decline,
                 bank_code, started_at, ended_at)
-            overriding system value values (%s, %s, 1, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            overriding system value values (%s, %s, 1, 'sandbox', %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             (
                 *(attempt_id, purchase_id, secrets.token_urlsafe(16), attempt),

@@ -12,7 +12,13 @@ from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
 
 from mopos.base.errors import Refused
 from mopos.base.hosts import ascii_host, enclosing
-from mopos.base.ids import has_check_digit, with_check_digit, without_check_digit
+from mopos.base.ids import (
+    has_check_digit,
+    looks_unguessable,
+    unguessable,
+    with_check_digit,
+    without_check_digit,
+)
 from mopos.base.money import Rial
 from mopos.base.text import harmless, latin_digits
 from mopos.domain.payments.signature import signed_text
@@ -40,6 +46,7 @@ VERSION_MAX = 200
 # A silent bank is asked at least this often.
 ASK_AGAIN_MAX = timedelta(hours=1)
 
+_TERMINAL = re.compile(r"[1-9][0-9]{0,8}")
 _AMOUNT = re.compile(r"0|[1-9][0-9]{0,17}")
 _FIELDS = ("ID", "Res", "Amnt", "Nam", "Dsc", "RedirectURL")
 
@@ -98,6 +105,9 @@ class Purchase:
     trace: str
     masked_pan: str
     decline: str | None
+    returned_ref: str | None = None
+    """The bank's reference as the browser brought it: which question to ask, never evidence."""
+    returned_pan: str = ""
     fee_rial: int = 0
     """The operator's fee, fixed when it was registered."""
     fee_by_buyer: bool = False
@@ -163,6 +173,18 @@ class Purchase:
         if self.state in (State.DECLINED, State.CANCELLED, State.REGISTERED):
             return self.attempt_count < ATTEMPTS_MAX
         return self.state is State.AT_BANK
+
+
+def new_ref(terminal_id: int) -> str:
+    """The unguessable part of an attempt's return address. It names the terminal, so that what the browser brings can
+    be read before the attempt is looked up."""
+    return f"{terminal_id}-{unguessable()}"
+
+
+def terminal_of_ref(ref: str) -> int | None:
+    """The terminal that a return address names. None: it is no return address."""
+    number, _, secret = ref.partition("-")
+    return int(number) if _TERMINAL.fullmatch(number) and looks_unguessable(secret) else None
 
 
 def parse_form(fields: Mapping[str, str]) -> NewPurchase:

@@ -27,7 +27,8 @@ _PURCHASE = """
     p.id, p.gateway_id, g.name, p.res, p.amount_rial, p.nam, p.dsc, p.redirect_url, p.buyer_ip, p.token, p.state,
     p.version, p.attempt_count, p.check_count, p.registered_at, p.expires_at, p.paid_at, p.late, p.acknowledged_at,
     a.id, a.terminal_id, a.state, a.started_at, a.ended_at, a.ref, a.bank_token, a.bank_redirect, a.bank_ref, a.trace,
-    a.masked_pan, a.decline, p.fee_rial, p.fee_by_buyer, p.refund_rial, p.refunded_rial, a.entry_id,
+    a.masked_pan, a.decline, a.returned_ref, a.returned_pan, p.fee_rial, p.fee_by_buyer, p.refund_rial,
+    p.refunded_rial, a.entry_id,
     g.brand_name, g.brand_colour, g.brand_logo_hash
 """
 _JOINED = "purchase p join gateway g on g.id = p.gateway_id join attempt a on a.id = p.attempt_id"
@@ -79,7 +80,8 @@ async def register(
     whether or not it is refused."""
     row = await db.one(
         """
-        with g as (
+        with t as (select bank, disabled_at is not null as off from terminal where id = %(terminal_id)s),
+        g as (
             select id, name, brand_name, brand_colour, brand_logo_hash, case
                 when suspended_at is not null then 'gateway_suspended'
                 when closed_at is not null then 'gateway_closed'
@@ -105,17 +107,17 @@ async def register(
             returning id, attempt_id, fee_rial, fee_by_buyer
         ),
         a as (
-            insert into attempt (id, purchase_id, terminal_id, ref, state, started_at)
+            insert into attempt (id, purchase_id, terminal_id, bank, ref, state, started_at)
             overriding system value
-            select p.attempt_id, p.id, %(terminal_id)s, %(ref)s, 'LIVE', %(now)s from p
+            select p.attempt_id, p.id, %(terminal_id)s, t.bank, %(ref)s, 'LIVE', %(now)s from p, t
         ),
         j as (
             insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
             select p.id, 1, p.attempt_id, 'registered', '', 'REGISTERED', 'merchant', %(now)s, %(data)s::jsonb from p
         )
         select g.refusal, p.id, p.attempt_id, p.fee_rial, p.fee_by_buyer, g.name, g.brand_name, g.brand_colour,
-            g.brand_logo_hash, exists (select from terminal where id = %(terminal_id)s and disabled_at is not null)
-        from g left join p on true
+            g.brand_logo_hash, t.off
+        from t, g left join p on true
         """,
         {
             "gateway_id": new.gateway_id,
@@ -433,9 +435,10 @@ async def start_attempt(
             returning p.id, p.version, p.attempt_id
         ),
         started as (
-            insert into attempt (id, purchase_id, terminal_id, ref, state, started_at)
+            insert into attempt (id, purchase_id, terminal_id, bank, ref, state, started_at)
             overriding system value
-            select moved.attempt_id, moved.id, %(terminal_id)s, %(ref)s, 'LIVE', %(now)s from moved
+            select moved.attempt_id, moved.id, %(terminal_id)s, t.bank, %(ref)s, 'LIVE', %(now)s
+            from moved, terminal t where t.id = %(terminal_id)s
         ),
         event as (
             insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at)
@@ -479,7 +482,19 @@ async def start_attempt(
         trace="",
         masked_pan="",
         decline=None,
+        returned_ref=None,
+        returned_pan="",
     )
+
+
+class Hint(NamedTuple):
+    """What the browser brought that the bank itself will not tell, or has to be asked by."""
+
+    bank_ref: str | None
+    masked_pan: str
+    order_number: str | None
+    """Whose return it claims to be, where the bank's returns say it: kept for no other."""
+    token: str | None
 
 
 class Claimed(NamedTuple):
@@ -490,37 +505,27 @@ class Claimed(NamedTuple):
 
 
 async def claim_return(
-    db: Database, ref: str, *, now: datetime, next_check_at: datetime, data: Mapping[str, Any]
+    db: Database,
+    ref: str,
+    *,
+    now: datetime,
+    next_check_at: datetime,
+    data: Mapping[str, Any],
+    hint: Hint | None = None,
 ) -> Claimed | None:
     """AT_BANK to VERIFYING, for the one caller who wins it. None: nobody was ever sent to a bank with this reference.
 
     The purchase of a loser is told as it was before the race; whoever needs the present reads it again."""
     row = await db.one(
-        f"""
-        with moved as (
-            update purchase p set state = 'VERIFYING', last_event = 'returned', version = p.version + 1,
-                next_check_at = %(next_check_at)s
-            from attempt a
-            where a.ref = %(ref)s and a.state = 'LIVE' and p.id = a.purchase_id and p.attempt_id = a.id
-                and p.state = 'AT_BANK' and p.version < %(version_max)s
-            returning p.id, p.version, p.attempt_id
-        ),
-        event as (
-            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
-            select id, version, attempt_id, 'returned', 'AT_BANK', 'VERIFYING', 'buyer', %(now)s, %(data)s from moved
-        )
-        select moved.version, {_PURCHASE}
-        from attempt mine join purchase p on p.id = mine.purchase_id join gateway g on g.id = p.gateway_id
-        join attempt a on a.id = p.attempt_id left join moved on moved.id = p.id
-        where mine.ref = %(ref)s
-        """,  # noqa: S608
+        _CLAIM + (_HINTED if hint else "") + _CLAIMED,
         {
             "ref": ref,
             "now": now,
             "next_check_at": next_check_at,
             "data": Jsonb(dict(data)),
             "version_max": VERSION_MAX,
-        },
+        }
+        | (hint._asdict() if hint else {}),
     )
     if row is None:
         return None
@@ -529,6 +534,37 @@ async def claim_return(
     if version is None:
         return Claimed(purchase, won=False)
     return Claimed(_moved(purchase, State.VERIFYING, version), won=True)
+
+
+_CLAIM = """
+    with moved as (
+        update purchase p set state = 'VERIFYING', last_event = 'returned', version = p.version + 1,
+            next_check_at = %(next_check_at)s
+        from attempt a
+        where a.ref = %(ref)s and a.state = 'LIVE' and p.id = a.purchase_id and p.attempt_id = a.id
+            and p.state = 'AT_BANK' and p.version < %(version_max)s
+        returning p.id, p.version, p.attempt_id
+    ),
+    event as (
+        insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+        select id, version, attempt_id, 'returned', 'AT_BANK', 'VERIFYING', 'buyer', %(now)s, %(data)s from moved
+    )
+"""
+_CLAIMED = f"""
+    select moved.version, {_PURCHASE}
+    from attempt mine join purchase p on p.id = mine.purchase_id join gateway g on g.id = p.gateway_id
+    join attempt a on a.id = p.attempt_id left join moved on moved.id = p.id
+    where mine.ref = %(ref)s
+"""
+_HINTED = """,
+    hinted as (
+        update attempt a set returned_ref = coalesce(%(bank_ref)s, a.returned_ref),
+            returned_pan = coalesce(nullif(%(masked_pan)s, ''), a.returned_pan)
+        from moved where a.id = moved.attempt_id
+            and coalesce(%(order_number)s, a.id::text) = a.id::text
+            and coalesce(%(token)s, a.bank_token) is not distinct from a.bank_token
+    )
+"""
 
 
 def _moved(purchase: Purchase, state: State, version: int) -> Purchase:

@@ -158,7 +158,8 @@ async def week(dsn: str, build: Build) -> AsyncIterator[Week]:
         settings = Settings(database_url=dsn, secret_key=SecretStr("demo" * 8), sandbox_url=bank)
         db = await stack.enter_async_context(Database(dsn, pool_size=8, timeout_s=settings.database_timeout_s))
         services = build(settings, db, clock)
-        stack.push_async_callback(services.bank.aclose)
+        stack.push_async_callback(services.terminals.aclose)
+        await services.terminals.refresh(db)
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=30))
         one, other = [await make_operator(db, name, clock()) for name in ("sara", "reza")]
         story = Week(services, clock, http, central, one, other)
@@ -242,7 +243,7 @@ async def _psp_pays(story: Week, day: date) -> None:
     """What the PSP took on a day, less what it gave back and keeps, goes to the operator's account."""
     total, after = 0, ""
     while True:
-        page = await story.services.bank.report(day, after)
+        page = await story.services.terminals.of(1).report(day, after)
         if isinstance(page, Silent):
             raise StoryBroken(f"no report of {day}: {page.why}")
         total += sum(int(line.amount) if line.kind == "purchase" else -int(line.amount) for line in page.lines)

@@ -156,7 +156,7 @@ def _contrasts(colour: str) -> list[tuple[str, str, str, float]]:
 
 
 def _preview(ask: Ask, brand: Brand, name: str, look: pages.Look) -> Response[Any]:
-    facts = ask.services.bank.facts
+    facts = next(iter(ask.services.terminals.all.values())).bank.facts
     view = pages.PurchaseView(
         state=State.PAID,
         merchant=name or brand.gateway_name,

@@ -272,10 +272,12 @@ def bank_unavailable_page(view: PurchaseView, lang: Lang) -> Page:
 
 
 def to_bank_page(redirect: Redirect, view: PurchaseView, lang: Lang) -> Page:
-    """The form that takes the buyer to a bank that wants a POST: sent by itself, or by its button without scripts."""
+    """The form that takes the buyer to the bank: sent by itself, or by its button without scripts. Also where the bank
+    wants a GET: a browser that is led on by a redirect tells the shop's page as its origin, and banks look at ours."""
     t = TEXTS[lang]
     html = _TO_BANK.render(
         **_frame(lang, t["to_bank.title"], _address(view, lang.other, stay=False), view),
+        method=redirect.method.lower(),
         url=redirect.url,
         fields=redirect.fields,
         go=GO.path,

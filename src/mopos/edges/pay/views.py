@@ -21,7 +21,7 @@ from mopos.base.errors import Refused
 from mopos.base.ids import looks_unguessable
 from mopos.base.money import Rial
 from mopos.domain.payments import store
-from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop
+from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop, terminal_of_ref
 from mopos.edges.brand import logo_path, style_path
 from mopos.edges.call_log import CallLog
 from mopos.edges.form import FIELDS_MAX, read_body, read_form
@@ -45,7 +45,7 @@ def response(page: Page) -> Response[bytes]:
 
 def view_of(services: Services, purchase: Purchase) -> PurchaseView:
     """What a purchase's page shows."""
-    facts = services.bank.facts
+    facts = services.terminals.of(purchase.terminal_id).facts
     return PurchaseView(
         state=purchase.state,
         merchant=purchase.brand_name or purchase.gateway_name,
@@ -162,9 +162,6 @@ class Buyer:
             return response(pages.error_page("out_of_order", lang))
         if redirect is None:
             return self._to_page(request, purchase)
-        if redirect.method == "GET":
-            # Banks look at the shop's origin, and need not know more.
-            return SeeOther(redirect.url, status_code=303, headers={"Referrer-Policy": "strict-origin"})
         return response(pages.to_bank_page(redirect, view_of(self._services, purchase), lang))
 
     async def back(self, request: BuyerRequest, ref: str) -> Response[Any]:
@@ -172,7 +169,7 @@ class Buyer:
         lang = lang_of(request)
         try:
             fields = await _returned_fields(request)
-            purchase = await finish_attempt(self._services, ref, fields) if looks_unguessable(ref) else None
+            purchase = await finish_attempt(self._services, ref, fields) if terminal_of_ref(ref) else None
         except Refused as refused:
             return response(pages.refused_page(refused, lang, back_url=None, values={}))
         except DatabaseUnavailable:

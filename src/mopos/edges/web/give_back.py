@@ -64,7 +64,7 @@ class Side(NamedTuple):
 async def offer_page(ask: Ask, side: Side, purchase: Purchase, refused: Refused | None = None) -> Response[Any]:
     """The page "give money back": a reversal where it is possible, else why not; a refund, whole or in part."""
     services = ask.services
-    why_not = why_not_reversed(purchase, services.bank.facts.reverse_within, ask.now)
+    why_not = why_not_reversed(purchase, services.terminals.of(purchase.terminal_id).facts.reverse_within, ask.now)
     above = await two_persons_above(services)
     if not why_not and purchase.amount > above and side.area == "panel":
         why_not = "reversal_needs_two"

@@ -1,0 +1,1 @@
+"""Which terminal a purchase goes to: terminals, the rules between them, and how each fares."""
