@@ -555,7 +555,7 @@ _CLAIMED = f"""
     from attempt mine join purchase p on p.id = mine.purchase_id join gateway g on g.id = p.gateway_id
     join attempt a on a.id = p.attempt_id left join moved on moved.id = p.id
     where mine.ref = %(ref)s
-"""
+"""  # noqa: S608
 _HINTED = """,
     hinted as (
         update attempt a set returned_ref = coalesce(%(bank_ref)s, a.returned_ref),
