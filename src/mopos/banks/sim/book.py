@@ -327,13 +327,14 @@ class Book:
         self.refuse(order, Code.TOO_MANY_PASSWORDS)
         return True
 
-    def take(self, order: Order, card: Card, pan: str) -> None:
-        """Take the money from a card, or let the card refuse."""
+    def take(self, order: Order, card: Card, pan: str, *, whole: bool = False) -> None:
+        """Take the money from a card, or let the card refuse. `whole`: the amount that was ordered, whatever the
+        card's story is."""
         order.card, order.pan = card, pan
         if card.code:
             self.refuse(order, card.code)
             return
-        order.taken = card.takes(order.amount)
+        order.taken = order.amount if whole else card.takes(order.amount)
         order.taken_at = self.clock()
         order.ref = self.new_ref()
         order.trace = f"{self._random.randrange(10**6):06}"

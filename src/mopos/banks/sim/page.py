@@ -133,7 +133,7 @@ async def pay(request: AnyRequest) -> Response[bytes]:
     if card.ending is Ending.FORGED_FIRST:
         await _send_forged_returns(bank, order, pan)
     if order.stage is Stage.OPEN:  # it may have ended while we waited
-        bank.book.take(order, card, pan)
+        bank.book.take(order, card, pan, whole=not bank.face.tells_amount)
     if card.ending is Ending.RETURNS_TWICE:
         await _send_return(bank, order, bank.face.return_fields(order))
     return _receipt(request, order)

@@ -48,6 +48,9 @@ class Face:
     """Whether only a buyer who comes from the merchant's site is let in, as the browser's `Referer` tells."""
     stars: int = 6
     """In a masked card number, between the first six and the last four digits."""
+    tells_amount: bool = True
+    """Whether the bank's yes tells what it took. A bank whose yes tells none takes what was ordered, with every card:
+    nobody could find out otherwise."""
 
     def masked(self, number: str) -> str:
         """A card number as this bank shows it."""
