@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from mopos.banks import sadad, saman, sandbox, zarinpal
+from mopos.banks import mellat, sadad, saman, sandbox, zarinpal
 from mopos.banks.kind import Kind
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         sandbox.KIND,
+        mellat.KIND,
         sadad.KIND,
         saman.KIND,
         zarinpal.KIND,
