@@ -35,7 +35,7 @@ from mopos.banks.port import (
     Returned,
     Silent,
 )
-from mopos.banks.switch import SWITCH_CODES, why_not
+from mopos.banks.switch import SWITCH_CODES
 from mopos.banks.wire import AnswerReader, Wire
 from mopos.base.clock import TEHRAN, Clock, system_clock
 from mopos.base.ids import has_check_digit
@@ -119,7 +119,8 @@ CODES: tuple[AnswerCode, ...] = (
     _R("1101", _M.NO, "مبلغ نامعتبر است", "amount invalid", _D.LIMIT_EXCEEDED),
     _R("1103", _M.UNSURE, "توکن نامعتبر است", "token invalid"),
     _R("1104", _M.NO, "اطلاعات تسهیم نادرست است", "split data wrong", _D.NOT_ACCEPTED),
-    # What the browser brings back as `SwitchResCode`.
+    # What the browser brings back as `SwitchResCode`: the switch's word, or the page's own that its time is over.
+    _R("switch 1031", _M.NO, "مهلت پرداخت گذشته است", "the time to pay is over", _D.SESSION_EXPIRED),
     *(row._replace(code=f"switch {row.code}") for row in SWITCH_CODES),
 )
 
@@ -195,7 +196,7 @@ class Sadad:
     async def open(self, order: Order) -> Opened | Declined | Silent:
         parts = urlsplit(order.return_url)
         self._site = f"{parts.scheme}://{parts.netloc}/"
-        answer = await self._ask_for_token(order)
+        answer = await self._ask_for_token(order, about=order.number)
         if isinstance(answer, Silent):
             return answer
         code = _said(_CODE, answer.code)
@@ -212,8 +213,9 @@ class Sadad:
         masked_pan = _said(_MASKED_PAN, said.get("primaryaccno"))
         if code == "0":
             return Returned(token != "", None, masked_pan, order_number, token)
-        reason, why = (why_not(switch), f"switch {switch}") if switch else (Decline.OTHER, code)
-        return Returned(False, None, masked_pan, order_number, token, reason, why)
+        why = f"switch {switch}" if switch else code
+        row = _BY_CODE.get(why) if switch else None
+        return Returned(False, None, masked_pan, order_number, token, (row and row.decline) or Decline.OTHER, why)
 
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
         if attempt.token is None:
@@ -260,7 +262,7 @@ class Sadad:
     async def report(self, day: date, after: str = "") -> Silent:
         return Silent("no_report")
 
-    async def _ask_for_token(self, order: Order) -> _TokenAnswer | Silent:
+    async def _ask_for_token(self, order: Order, about: str = "") -> _TokenAnswer | Silent:
         number, amount = int(order.number), int(order.amount)
         body = msgspec.json.encode(
             {
@@ -273,7 +275,7 @@ class Sadad:
                 "SignData": self._sign(f"{self._terminal};{number};{amount}"),
             }
         )
-        return await self._wire.post(_REQUEST, body, _READ_TOKEN, _HEADERS, about=order.number)
+        return await self._wire.post(_REQUEST, body, _READ_TOKEN, _HEADERS, about=about)
 
     def _sign(self, text: str) -> str:
         return sign(self._key, text)
@@ -397,6 +399,7 @@ KIND = Kind(
         "Sadad knows the gateway by the address of its server and by its domain: both must be registered.",
         "Verify is final. There is no inquiry, no reversal and no refund call: money is given back by hand.",
         "Not certain: whether a verify that comes too late is answered 101 or 1105; both are read as given back.",
+        "Not certain: whether a buyer whose time was over is sent back with the page's own code 1031.",
         "Terminals that must split each payment (1104) are not served.",
     ),
 )

@@ -219,23 +219,28 @@ async def come_in(request: AnyRequest) -> Response[bytes]:
     return page.enter(request, str(request.query_params.get("Token", "")))
 
 
-# The switch's own code for each end that a switch knows; the others have none.
-_SWITCH_CODES = range(1, 1_000)
+# The page's own word that its time is over.
+TIME_IS_OVER = 1031
 
 
 def _return_fields(order: Order) -> dict[str, str]:
-    end = 0 if order.is_paid else int(order.end_code)
     hashed = hashlib.sha256(order.card.number.encode()).hexdigest().upper() if order.card is not None else ""
     return {
         "OrderId": order.number,
         # The guide writes `Token`; this is what its sample reads.
         "token": order.token,
         "ResCode": "0" if order.is_paid else "-1",
-        "SwitchResCode": "00" if order.is_paid else str(end) if end in _SWITCH_CODES else "",
+        "SwitchResCode": "00" if order.is_paid else _switch_code(order.end_code),
         "PrimaryAccNo": order.pan,
         "HashedCardNo": hashed,
         "CardHolderFullName": _HOLDER if order.card is not None else "",
     }
+
+
+def _switch_code(end: int) -> str:
+    if end == Code.SESSION_EXPIRED:
+        return str(TIME_IS_OVER)
+    return str(int(end)) if end > 0 else ""
 
 
 def _forged_returns(order: Order, _ref: str) -> tuple[dict[str, str], ...]:

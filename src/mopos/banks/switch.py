@@ -86,8 +86,3 @@ SWITCH_CODES: tuple[AnswerCode, ...] = (
 )
 
 SWITCH: dict[str, Decline] = {row.code: row.decline for row in SWITCH_CODES if row.decline is not None}
-
-
-def why_not(code: str) -> Decline:
-    """Why a payment came to nothing, by the switch's code: two digits, or one without its leading nought."""
-    return SWITCH.get(code.lstrip("0"), Decline.OTHER)
