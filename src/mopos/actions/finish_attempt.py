@@ -21,7 +21,7 @@ from mopos.domain.payments.model import Purchase, next_check, terminal_of_ref
 from mopos.domain.payments.states import ENDED_UNPAID, Event, Move, State, move
 from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, Hint
 
-# A claim is given up for dead, and its purchase looked at by the worker, after two calls' deadlines and a little more.
+# A claim is given up for dead, and its purchase looked at by the worker, after three calls' deadlines and a little more.
 _LEASE_SLACK = timedelta(seconds=5)
 
 
@@ -176,8 +176,9 @@ def ask_again(services: Services) -> timedelta:
 
 
 def lease(services: Services) -> timedelta:
-    """How long a claim may take: two calls to the bank with their deadlines, and a little more."""
-    return timedelta(seconds=2 * services.settings.bank_deadline_s) + _LEASE_SLACK
+    """How long a claim may take: three calls to the bank with their deadlines (inquire, verify, settle), and a little
+    more."""
+    return timedelta(seconds=3 * services.settings.bank_deadline_s) + _LEASE_SLACK
 
 
 def facts_of(services: Services, purchase: Purchase) -> Facts:
