@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
 # Files of a few long tests: begun last, one of two workers would wait for the other.
 SLOW_FIRST := tests/edges/web/test_pages.py tests/sim tests/journeys
+# Of the demo: sandbox, mellat, sadad, saman, zarinpal, or all.
+BANK ?= sandbox
 DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin
 
 .DEFAULT_GOAL := help
@@ -19,8 +21,8 @@ setup: $(READY) ## make .venv with the `mopos` command in it
 $(READY): requirements.lock pyproject.toml
 	@scripts/setup
 
-demo: setup ## run the main job: gateway, worker, sandbox bank and a sample shop on this machine
-	$(BIN)/mopos demo
+demo: setup ## run the main job: gateway, worker, a simulated bank (BANK=sandbox) and a sample shop on this machine
+	$(BIN)/mopos demo --bank $(BANK)
 
 test: setup ## pass the tests; installs what they need (as root; else says what to install)
 	scripts/install-test-tools

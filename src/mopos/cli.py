@@ -170,27 +170,44 @@ def worker() -> None:
 
 @app.command("bank-sim")
 def bank_sim(
+    bank: Annotated[
+        str, typer.Argument(metavar="BANK", help="Which one: sandbox, mellat, sadad, saman or zarinpal.")
+    ] = "sandbox",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same tokens and passwords; for tests.")
     ] = None,
     book: Annotated[Path | None, typer.Option(help="File in which the bank keeps what it took and gave back.")] = None,
+    session: Annotated[float | None, typer.Option(min=1, help="Seconds that a buyer may stay on its page.")] = None,
+    give_back: Annotated[
+        float | None, typer.Option(min=1, help="Seconds after which it gives back what nobody verified.")
+    ] = None,
+    reverse: Annotated[
+        float | None, typer.Option(min=0, help="Seconds after a payment in which it can be reversed.")
+    ] = None,
 ) -> None:
-    """Run the sandbox bank: a bank to play with, in which no money exists."""
-    from mopos.banks import sandbox_sim  # noqa: PLC0415  # needed by this verb only
-    from mopos.banks.sim import service  # noqa: PLC0415
+    """Run a simulated bank: one to play with, in which no money exists. Times that are not given are the bank's own;
+    the sandbox bank's stand in MOPOS_SANDBOX_*."""
+    from mopos.banks.sim import service  # noqa: PLC0415  # needed by this verb only
+    from mopos.banks.sims import SIMS  # noqa: PLC0415
 
+    if bank not in SIMS:
+        raise typer.BadParameter(f"there is none of this name; one of {', '.join(SIMS)}", param_hint="BANK")
     settings = _settings()
+    if bank == "sandbox":
+        session = settings.sandbox_session_s if session is None else session
+        give_back = settings.sandbox_give_back_s if give_back is None else give_back
+        reverse = settings.sandbox_reverse_s if reverse is None else reverse
     service.run(
-        sandbox_sim.SIM,
+        SIMS[bank],
         host,
         port,
         seed=seed,
         book_path=book,
-        give_back_s=settings.sandbox_give_back_s,
-        reverse_s=settings.sandbox_reverse_s,
-        session_s=settings.sandbox_session_s,
+        session_s=session,
+        give_back_s=give_back,
+        reverse_s=reverse,
         deadline_s=settings.bank_deadline_s,
     )
 
@@ -306,24 +323,37 @@ async def _audit(db: Database) -> bool:
 
 @app.command()
 def demo(
-    check: Annotated[bool, typer.Option("--check", help="Do one whole purchase by itself, then stop.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Do one whole purchase at each bank by itself, then stop.")
+    ] = False,
     days: Annotated[
         int,
         typer.Option(min=0, max=60, help="Play so many days of sales, refunds and settlement in seconds, then stop."),
     ] = 0,
+    bank: Annotated[
+        str, typer.Option(help="Which simulated bank: sandbox, mellat, sadad, saman, zarinpal, or all of them.")
+    ] = "sandbox",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65_000, help="First of four ports: gateway, bank, shop, SMS.")] = 8000,
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65_000, help="First of the ports: gateway, bank, shop, SMS; five on: further banks."),
+    ] = 8000,
 ) -> None:
-    """Start everything on this machine to play with: gateway, worker, sandbox bank and a sample shop."""
+    """Start everything on this machine to play with: gateway, worker, simulated banks and a sample shop."""
     from mopos.app import build_services  # noqa: PLC0415  # the composition root sees this module
-    from mopos.edges.demo.check import check_demo  # noqa: PLC0415  # needed by this verb only
-    from mopos.edges.demo.run import run_demo  # noqa: PLC0415  # needed by this verb only
+    from mopos.edges.demo.banks import BankUnknown, chosen  # noqa: PLC0415  # needed by this verb only
+    from mopos.edges.demo.check import check_demo  # noqa: PLC0415
+    from mopos.edges.demo.run import run_demo  # noqa: PLC0415
 
     if days:
         from mopos.edges.demo.week import run_week  # noqa: PLC0415  # needed by this verb only
 
         raise typer.Exit(run_week(days, build_services))
-    raise typer.Exit(check_demo() if check else run_demo(host, port, build_services))
+    try:
+        banks = chosen(bank)
+    except BankUnknown as unknown:
+        raise typer.BadParameter(str(unknown), param_hint="--bank") from None
+    raise typer.Exit(check_demo(banks) if check else run_demo(host, port, banks, build_services))
 
 
 @app.command("demo-code")

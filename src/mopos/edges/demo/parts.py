@@ -58,7 +58,8 @@ class Parts:
 
     def start(self, arguments: list[str], address: str | None, environment: dict[str, str]) -> None:
         """Start `mopos ARGUMENTS` and wait until `address` answers."""
-        log = self._folder / f"{arguments[0]}.log"
+        name = "-".join(argument for argument in arguments[:2] if not argument.startswith("--"))
+        log = self._folder / f"{name}.log"
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "mopos", *arguments],

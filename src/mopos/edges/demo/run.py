@@ -7,9 +7,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,7 @@ from mopos.base.config import Settings
 from mopos.base.db import Database
 from mopos.base.secret import Secret
 from mopos.db.migrate import migrate
+from mopos.edges.demo.banks import arguments_of, point_at, ports_of, title_of
 from mopos.edges.demo.parts import Parts, alone, refuse_taken
 from mopos.edges.demo.people import OWNER_MOBILE, Build, make_people
 from mopos.edges.running import ready
@@ -31,7 +33,8 @@ _MERCHANT = "فروشگاه نمونه"
 # The demo's simulators and the gateway agree on it; it opens nothing else.
 SIMULATORS_KEY = "demo-key"
 
-Ports = tuple[int, int, int, int]
+Ports = tuple[int, ...]
+"""Of the gateway, the first bank, the shop, and SMS; then those of further banks."""
 
 out = Console(highlight=False)
 
@@ -42,24 +45,27 @@ class Demo:
 
     gateway: str
     bank: str
+    """The first of the banks."""
     shop: str
     services: str
     id: str
     rmz: Secret
     settings: Settings
     folder: Path
+    banks: Mapping[str, str]
+    """Where each bank is, by its name."""
 
     @property
     def dsn(self) -> str:
         return self.settings.database_url or ""
 
 
-def run_demo(host: str, port: int, build: Build) -> int:
+def run_demo(host: str, port: int, banks: Sequence[str], build: Build) -> int:
     """Start everything, say where to click, wait for Ctrl-C, stop everything. Returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        with started(host, (port, port + 1, port + 2, port + 3)) as demo:
+        with started(host, ports_of(port, banks), banks) as demo:
             _say_where(demo, make_people(demo.settings, demo.folder, demo.id, build))
             while True:
                 time.sleep(3600)
@@ -69,16 +75,25 @@ def run_demo(host: str, port: int, build: Build) -> int:
 
 
 @contextmanager
-def started(host: str, ports: Ports, **environment: str) -> Iterator[Demo]:
-    """All parts of the demo, stopped in reverse order at the end. `environment` sets more `MOPOS_*`."""
-    gateway, bank, shop, services = (f"http://{host}:{port}" for port in ports)
+def started(
+    host: str,
+    ports: Ports,
+    banks: Sequence[str] = ("sandbox",),
+    *,
+    prepare: Callable[[Settings], None] | None = None,
+    **environment: str,
+) -> Iterator[Demo]:
+    """All parts of the demo, stopped in reverse order at the end. `prepare` may put more into the database before the
+    gateway begins. `environment` sets more `MOPOS_*`."""
+    gateway, bank, shop, services = (f"http://{host}:{port}" for port in ports[:4])
+    addresses = dict(zip(banks, [bank, *(f"http://{host}:{port}" for port in ports[4:])], strict=True))
     # Browsers know passkeys for names only, not for addresses in digits.
     gateway = gateway.replace("127.0.0.1", "localhost")
     for port in ports:
         refuse_taken(host, port)
     os.environ |= {
         "MOPOS_PUBLIC_URL": gateway,
-        "MOPOS_SANDBOX_URL": bank,
+        **({"MOPOS_SANDBOX_URL": addresses["sandbox"]} if "sandbox" in addresses else {}),
         "MOPOS_SMS_URL": services,
         "MOPOS_SMS_KEY": SIMULATORS_KEY,
         "MOPOS_INQUIRY_URL": f"{services}/inquiry",
@@ -93,19 +108,32 @@ def started(host: str, ports: Ports, **environment: str) -> Iterator[Demo]:
         settings = stack.enter_context(ready(asked.model_copy(update={"data_dir": folder})))
         migrate(settings.database_url or "")
         number, rmz = _account(settings, folder)
+        asyncio.run(_point_at(settings, addresses))
+        if prepare is not None:
+            prepare(settings)
         parts = Parts(folder)
         stack.callback(parts.stop)
-        for word, arguments, address in (
-            ("sandbox bank", ["bank-sim", f"--port={ports[1]}", f"--book={folder / 'bank-book.jsonl'}"], bank),
-            ("SMS provider", ["services-sim", f"--port={ports[3]}"], services),
-            ("gateway", ["serve", f"--port={ports[0]}"], gateway),
-            ("worker", ["worker"], None),
-            ("sample shop", ["demo-shop", f"--port={ports[2]}", f"--account={number}"], shop),
+        for word, arguments, address in chain(
+            (
+                (title_of(name), arguments_of(name, port, folder), addresses[name])
+                for name, port in zip(banks, [ports[1], *ports[4:]], strict=True)
+            ),
+            (
+                ("SMS provider", ["services-sim", f"--port={ports[3]}"], services),
+                ("gateway", ["serve", f"--port={ports[0]}"], gateway),
+                ("worker", ["worker"], None),
+                ("sample shop", ["demo-shop", f"--port={ports[2]}", f"--account={number}"], shop),
+            ),
         ):
             out.print(f"starting the {word} ...")
             listen = [f"--host={host}"] if address else []
             parts.start([*arguments, *listen], address, {"MOPOS_DEMO_RMZ": rmz.reveal()})
-        yield Demo(gateway, bank, shop, services, number, rmz, settings, folder)
+        yield Demo(gateway, bank, shop, services, number, rmz, settings, folder, addresses)
+
+
+async def _point_at(settings: Settings, addresses: Mapping[str, str]) -> None:
+    async with Database(settings.database_url or "", pool_size=1, timeout_s=settings.database_timeout_s) as db:
+        await point_at(db, settings, addresses)
 
 
 def _account(settings: Settings, folder: Path) -> manage_account.Credentials:
@@ -135,7 +163,8 @@ def _say_where(demo: Demo, passwords: dict[str, str]) -> None:
     out.print(f"Buy something:   {demo.shop}")
     out.print(f"The gateway:     {demo.gateway}")
     out.print(f"Its WSDL:        {demo.gateway}/WebServiceMoPos.asmx?WSDL")
-    out.print(f"The bank's book: {demo.bank}/book")
+    for bank, address in demo.banks.items():
+        out.print(f"The bank's book: {address}/book   {title_of(bank)}")
     out.print(f"Demo account:    ID {demo.id}   Rmz {demo.rmz.reveal()}")
     out.print(f"Merchant's side: {demo.gateway}/sign-in   mobile {OWNER_MOBILE}; codes by SMS: {demo.services}")
     out.print(f"Console:         {demo.gateway}/console   codes: `mopos demo-code NAME`")
