@@ -4,6 +4,8 @@ would do it."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,8 @@ from mopos.edges.demo.banks import keep_to, title_of
 from mopos.edges.demo.run import Demo, Ports, started
 
 AMOUNT_RIAL = 1_250_000
+# Below those that the kernel gives to outgoing connections, one of which could take a port before its owner does.
+PORTS = range(20_000, 32_000)
 # How a bank's book ends about money that it keeps for us.
 KEPT = ("verified", "settled")
 _SOAP_NAMESPACE = "{http://tempuri.org/}"
@@ -82,7 +86,12 @@ def _own_folder() -> Iterator[str]:
 
 def free_ports(further: int = 0) -> Ports:
     """Four ports on which nobody listens just now, and further ones."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(4 + further)]
+    probes: list[socket.socket] = []
+    for port in secrets.SystemRandom().sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError):
+            probes.append(socket.create_server(("127.0.0.1", port)))
+        if len(probes) == 4 + further:
+            break
     ports = tuple(probe.getsockname()[1] for probe in probes)
     for probe in probes:
         probe.close()

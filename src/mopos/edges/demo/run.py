@@ -115,7 +115,7 @@ def started(
         stack.callback(parts.stop)
         for word, arguments, address in chain(
             (
-                (title_of(name), arguments_of(name, port, folder), addresses[name])
+                (f"simulator of {title_of(name)}", arguments_of(name, port, folder), addresses[name])
                 for name, port in zip(banks, [ports[1], *ports[4:]], strict=True)
             ),
             (
