@@ -285,7 +285,7 @@ def _fault(why: str) -> Response[bytes]:
 
 def _soap(body: str, status: int) -> Response[bytes]:
     whole = f'<soap:Envelope xmlns:soap="{SOAP}"><soap:Body>{body}</soap:Body></soap:Envelope>'
-    return Response(whole.encode(), status_code=status, media_type="text/xml; charset=utf-8")
+    return Response(whole.encode(), status_code=status, media_type="text/xml")
 
 
 # --- the buyer --------------------------------------------------------------------------------------------------------
