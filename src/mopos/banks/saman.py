@@ -87,13 +87,13 @@ CODES: tuple[AnswerCode, ...] = (
     _R("state 1", _M.NO, "خریدار انصراف داد", "cancelled by the buyer", Decline.CANCELLED),
     _R("state 2", _M.DONE, "پرداخت شد و در انتظار تأیید است", "paid, and waits for verify"),
     _R("state 3", _M.NO, "پرداخت انجام نشد", "not paid", Decline.OTHER),
-    _R("state 4", _M.NO, "خریدار در مهلت پرداخت نکرد", "the buyer did not pay in time", Decline.SESSION_EXPIRED),
+    _R("state 4", _M.NO, "خریدار در مهلت مقرر نپرداخت", "the buyer did not pay in time", Decline.SESSION_EXPIRED),
     _R("state 5", _M.NO, "داده‌های درخواست نادرست است", "invalid parameters", Decline.OTHER),
     _R("state 8", _M.NO, "نشانی سرور پذیرنده ثبت نشده است", "our address is not registered", Decline.NOT_ACCEPTED),
     # Not in the guide; known from other libraries.
     _R("state 9", _M.NO, "رمز دوم سه بار نادرست بود", "three wrong second passwords", Decline.PIN_BLOCKED),
     _R("state 10", _M.NO, "نشانهٔ پرداخت پیدا نشد", "no such token", Decline.OTHER),
-    _R("state 11", _M.NO, "پایانه فقط با نشانه می‌پذیرد", "the terminal wants a token", Decline.NOT_ACCEPTED),
+    _R("state 11", _M.NO, "این پایانه تنها با نشانه می‌پذیرد", "the terminal wants a token", Decline.NOT_ACCEPTED),
     _R("state 12", _M.NO, "پایانه پیدا نشد", "no such terminal", Decline.NOT_ACCEPTED),
     _R("state 21", _M.NO, "قواعد تسهیم رعایت نشده است", "the rules of splitting are broken", Decline.OTHER),
     _R("0", _M.DONE, "انجام شد", "done"),
@@ -298,7 +298,7 @@ class Saman:
             return answer
         detail = answer.transaction_detail
         is_other = detail is not None and detail.ref_num not in (None, "", ref)
-        return GARBAGE if is_other or (answer.result_code == DONE and answer.success is False) else answer
+        return GARBAGE if is_other or (answer.result_code == DONE and answer.success is not True) else answer
 
     def _confirmed(self, answer: _Answer, attempt: Attempt) -> Confirmed | Silent:
         """A yes, now or before, that names our terminal, this receipt and an amount."""
