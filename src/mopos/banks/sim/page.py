@@ -272,14 +272,15 @@ def _render(
     request: AnyRequest, template: str, *, status: int = 200, form_action: str = "", **values: Any
 ) -> Response[bytes]:
     lang = _language(request)
-    text = TEXTS[lang]
+    text, face = TEXTS[lang], running(request).face
     order: Order | None = values.get("order")
     terminal = running(request).terminals[order.terminal] if order else None
     page = _environment.get_template(template).render(
         t=text,
         lang=lang,
         other="en" if lang == "fa" else "fa",
-        bank=getattr(running(request).face, f"title_{lang}"),
+        bank=getattr(face, f"title_{lang}"),
+        colour=face.title_en.split()[0].lower(),  # by it the style sheet knows the bank
         merchant=getattr(terminal, f"merchant_{lang}", ""),
         site=urlsplit(order.return_url).netloc if order else "",
         number=_localised(lang),
