@@ -213,9 +213,11 @@ class Sadad:
         masked_pan = _said(_MASKED_PAN, said.get("primaryaccno"))
         if code == "0":
             return Returned(token != "", None, masked_pan, order_number, token)
-        why = f"switch {switch}" if switch else code
-        row = _BY_CODE.get(why) if switch else None
-        return Returned(False, None, masked_pan, order_number, token, (row and row.decline) or Decline.OTHER, why)
+        if not switch:
+            return Returned(False, None, masked_pan, order_number, token, code=code)
+        row = _BY_CODE.get(f"switch {switch}")
+        reason = row.decline if row is not None and row.decline is not None else Decline.OTHER
+        return Returned(False, None, masked_pan, order_number, token, reason, f"switch {switch}")
 
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
         if attempt.token is None:

@@ -257,12 +257,12 @@ def _forged_returns(order: Order, _ref: str) -> tuple[dict[str, str], ...]:
 
 # --- the bank ---------------------------------------------------------------------------------------------------------
 
-_TERMINAL = Terminal(
-    number="24000001", key="AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcY", merchant_id="000000140330001", domain=""
-)
+_TERMINAL = Terminal(number="24000001", key="AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcY", merchant_id="000000140330001")
 
 SIM = Simulator(
-    face=Face("سداد (بانک ملی) آزمایشی", "Sadad (Bank Melli), simulated", _return_fields, _forged_returns, True),
+    face=Face(
+        "سداد (بانک ملی) آزمایشی", "Sadad (Bank Melli), simulated", _return_fields, _forged_returns, asks_referer=True
+    ),
     doors=(open_order, verify, come_in),
     terminal=_TERMINAL,
     credentials={"merchant": _TERMINAL.merchant_id, "terminal": _TERMINAL.number, "key": _TERMINAL.key},
