@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mopos.base.db import Database, Row
-from mopos.domain.operators.model import Operator
 
 # What health is told from. Long enough to mean something at a small shop, short enough to show what is the matter now.
 WINDOW = timedelta(hours=1)
@@ -124,8 +123,11 @@ def _params(now: datetime) -> dict[str, Any]:
     return {"since": now - WINDOW, "calls_max": CALLS_MAX}
 
 
-async def switch(db: Database, terminal_id: int, *, on: bool, operator: Operator, reason: str, now: datetime) -> bool:
-    """Off: no attempt begins there; what is under way goes on. False: it stands so already, or there is none."""
+async def switch(
+    db: Database, terminal_id: int, *, on: bool, operator_id: int | None, reason: str, now: datetime
+) -> bool:
+    """Off: no attempt begins there; what is under way goes on. `operator_id` None: the command line. False: it stands
+    so already, or there is none."""
     row = await db.one(
         """
         with switched as (
@@ -135,12 +137,12 @@ async def switch(db: Database, terminal_id: int, *, on: bool, operator: Operator
         ),
         told as (
             insert into audit_log (at, operator_id, act, subject, reason, data)
-            select %(now)s, %(operator)s, case when %(on)s then 'terminal_on' else 'terminal_off' end,
+            select %(now)s, %(operator)s::bigint, case when %(on)s then 'terminal_on' else 'terminal_off' end,
                 bank || ' ' || name, %(reason)s, jsonb_build_object('terminal', id)
             from switched
         )
         select 1 from switched
         """,
-        {"id": terminal_id, "on": on, "operator": operator.id, "reason": reason, "now": now},
+        {"id": terminal_id, "on": on, "operator": operator_id, "reason": reason, "now": now},
     )
     return row is not None

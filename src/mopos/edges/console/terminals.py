@@ -61,7 +61,7 @@ async def switch(ask: Ask) -> Response[Any]:
         reason = check_reason(show.form(ask, "reason"))
     except Refused as refused:
         return await _page(ask, terminal, refused)
-    await terminals.switch(ask.services.db, terminal.id, on=on, operator=ask.operator, reason=reason, now=ask.now)
+    await terminals.switch(ask.services.db, terminal.id, on=on, operator_id=ask.operator.id, reason=reason, now=ask.now)
     return render.redirect(f"/console/terminals/{terminal.id}", done="console_on" if on else "console_off")
 
 

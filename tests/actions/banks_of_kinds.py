@@ -1,0 +1,45 @@
+"""A simulator of each kind of bank as a process of its own; credentials that it accepts, and some that it does not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mopos.banks.sims import SIMS
+
+RIGHT = {kind: dict(sim.credentials) for kind, sim in SIMS.items()}
+# Well formed, known to nobody, and to be found nowhere afterwards.
+CANARIES = {
+    "sandbox": {"key": "canary-sandbox-key-83f1"},
+    "mellat": {"password": "canary-mellat-password-83f1"},
+    "sadad": {"key": "Y2FuYXJ5LWtleS0wMTIzNDU2Nzg5YWJj"},
+    "saman": {"terminal": "83147652"},
+    "zarinpal": {"merchant": "ca4a4ca4-83f1-4a4c-8a4c-ca4a4ca483f1"},
+}
+
+_RUN = """
+import sys
+from mopos.banks.sim import service
+from mopos.banks.sims import SIMS
+service.run(SIMS[sys.argv[1]], port=0, deadline_s=2.0, on_listening=lambda url: print(url, flush=True))
+"""
+
+
+def wrong(kind: str) -> dict[str, str]:
+    return {**RIGHT[kind], **CANARIES[kind]}
+
+
+@contextmanager
+def simulator(kind: str) -> Iterator[str]:
+    """Its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", _RUN, kind], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://"), url + process.stdout.read()
+        yield url
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
