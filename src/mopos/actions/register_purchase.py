@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from mopos.actions.services import Services
+from mopos.actions.terminals import NoTerminal
 from mopos.actions.warn_of_amount import warn_of_amount
 from mopos.base.errors import Refused
 from mopos.base.ids import unguessable
@@ -38,24 +39,28 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
 
     From here on it can be seen in the merchant's reports; no bank has been called yet. Refusals: `id_unknown`, what the
     gateway is set to refuse (`gateway_suspended`, `redirect_not_registered`, `sig_wrong`...), `res_used` (another form
-    with a used Res), and `AlreadyPaid`. The merchant is told of amounts that look changed on the way."""
+    with a used Res), `no_terminal` (no terminal takes it: nothing is registered, as nothing could be paid), and
+    `AlreadyPaid`. The merchant is told of amounts that look changed on the way."""
     now = services.clock()
     expires_at = now + timedelta(seconds=services.settings.purchase_lifetime_s)
-    terminal = services.terminals.choose(new.gateway_id, new.amount)
+    terminal_id = _terminal(services, new)
     registered = await store.register(
         services.db,
         new,
         signature=await _signature(services, new) if new.sig else Signature.ABSENT,
         buyer_ip=buyer_ip,
         token=unguessable(),
-        ref=new_ref(terminal.id),
-        terminal_id=terminal.id,
+        ref=new_ref(terminal_id or 0),
+        terminal_id=terminal_id,
         now=now,
         expires_at=expires_at,
         next_check_at=expires_at,
     )
     if registered is None:
         raise Refused(["id_unknown"])
+    if registered.refusal == "no_terminal":
+        # Whose form was registered while one took it still sees what became of it.
+        return Posted(await _posted_before(services, new, buyer_ip, otherwise="no_terminal"), is_new=False)
     if registered.refusal:
         if registered.refusal == "unsigned_too_large":
             await warn_of_amount(services, new, "unsigned_too_large", buyer_ip)
@@ -63,6 +68,13 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
     if registered.purchase:
         return Posted(registered.purchase, is_new=True)
     return Posted(await _posted_before(services, new, buyer_ip), is_new=False)
+
+
+def _terminal(services: Services, new: NewPurchase) -> int | None:
+    try:
+        return services.terminals.choose(new.gateway_id, new.amount).id
+    except NoTerminal:
+        return None
 
 
 async def _signature(services: Services, new: NewPurchase) -> Signature:
@@ -73,11 +85,16 @@ async def _signature(services: Services, new: NewPurchase) -> Signature:
     return Signature.RIGHT if is_right(new.sig, key, new.signed) else Signature.WRONG
 
 
-async def _posted_before(services: Services, new: NewPurchase, buyer_ip: str) -> Purchase:
+async def _posted_before(
+    services: Services, new: NewPurchase, buyer_ip: str, *, otherwise: str = "res_used"
+) -> Purchase:
+    """The purchase that this form registered before. `otherwise`: the refusal when there is none with its Res."""
     purchase = await store.by_res(services.db, new.gateway_id, new.res)
     if purchase is not None and purchase.amount != new.amount:
         await warn_of_amount(services, new, "res_other_amount", buyer_ip, registered=purchase.amount)
-    if purchase is None or not purchase.is_same_form(new):
+    if purchase is None:
+        raise Refused([otherwise])
+    if not purchase.is_same_form(new):
         raise Refused(["res_used"])
     if purchase.state in TAKEN:
         raise AlreadyPaid(purchase)

@@ -1,4 +1,4 @@
-"""Our terminals at banks as one process knows them: a connector to each, and which one a purchase goes to."""
+"""Our terminals at banks as one process knows them: a connector to each, its health, and where a purchase goes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 
-from mopos.banks.port import Bank
+from mopos.actions.credentials import KeyUnknown
+from mopos.actions.no_bank import NoBank, no_bank
+from mopos.banks.kind import CredentialsWrong
+from mopos.banks.port import Accepted, Bank, Decline, Declined, Facts, Opened, Order, Silent
 from mopos.banks.wire import Transcript
 from mopos.base.clock import Clock, system_clock
 from mopos.base.db import Database, DatabaseUnavailable
+from mopos.base.log import places
 from mopos.base.money import Rial
 from mopos.domain.routing import store
-from mopos.domain.routing.model import Rule, Terminal
+from mopos.domain.routing.health import Fitness, Health, Why
+from mopos.domain.routing.model import Group, Rule, Terminal, candidates
 
 Heard = Callable[[Transcript], None]
 """Told each call to a bank, however it ended."""
@@ -24,20 +30,31 @@ Build = Callable[[Terminal, Heard], Bank]
 
 # How soon a change of terminals and rules is known to every process.
 REFRESH_S = 5.0
+# Calls by a connector that was replaced have ended by then, whatever their deadline.
+CLOSE_AFTER = timedelta(minutes=1)
+# How often it is looked whether a sick terminal is due to be asked how it is.
+LOOK_EVERY_S = 0.25
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Live:
-    """A terminal with the connector to its bank."""
+    """A terminal with the connector to its bank, and how it fares as far as this process knows."""
 
     terminal: Terminal
     bank: Bank
+    health: Health
+    probing: asyncio.Task[None] | None = None
+    """Asks whether it is well again; never two at once."""
 
 
 class TerminalUnknown(LookupError):
     """No terminal has this number, as far as this process knows."""
+
+
+class NoTerminal(Exception):
+    """No terminal takes such a purchase, or all that do were tried."""
 
 
 class Terminals:
@@ -49,7 +66,8 @@ class Terminals:
         self._clock = clock
         self._chance = chance or random.SystemRandom()
         self._live: dict[int, Live] = {}
-        self._rules: Sequence[Rule] = ()
+        self._rules: dict[int | None, list[Rule]] = {}
+        self._replaced: list[tuple[datetime, Bank]] = []
 
     @classmethod
     def single(cls, bank: Bank, terminal_id: int = 1, name: str = "10000001") -> Terminals:
@@ -58,17 +76,21 @@ class Terminals:
         terminals._take([Terminal(terminal_id, bank.facts.name if bank else "", name)], [])
         return terminals
 
+    # --- what is known ------------------------------------------------------------------------------------------------
+
     @asynccontextmanager
     async def watched(self, db: Database) -> AsyncIterator[None]:
-        """Read them now, and again every few seconds, as long as this lasts; then close their connections."""
+        """Read them now, and again every few seconds, and look after the sick ones, as long as this lasts; then close
+        their connections."""
         await self.refresh(db)
-        watching = asyncio.create_task(self._watch(db))
+        tasks = [asyncio.create_task(self._watch(db)), asyncio.create_task(self._look_after_the_sick())]
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await self.aclose()
 
     async def _watch(self, db: Database) -> None:
@@ -80,38 +102,207 @@ class Terminals:
                 log.warning("terminals.not_read")
 
     async def refresh(self, db: Database) -> None:
-        """Read terminals and rules again. A terminal whose row has changed gets a new connector."""
+        """Read terminals and rules again. A terminal that is reached in another way than before gets a new connector;
+        calls under way by the old one end by themselves."""
         found = await store.routing(db)
         self._take(found.terminals, found.rules)
+        await self._close_replaced()
 
     def _take(self, terminals: Sequence[Terminal], rules: Sequence[Rule]) -> None:
-        for terminal in terminals:
-            live = self._live.get(terminal.id)
-            if live is None or live.terminal != terminal:
-                self._live[terminal.id] = Live(terminal, self._build(terminal, _nobody))
-        self._rules = rules
+        before = self._live
+        self._live = {terminal.id: self._live_of(terminal, before.get(terminal.id)) for terminal in terminals}
+        for terminal_id, live in before.items():
+            if self._live.get(terminal_id) is not live:
+                self._replaced.append((self._clock() + CLOSE_AFTER, live.bank))
+        self._rules = {}
+        for rule in rules:
+            self._rules.setdefault(rule.gateway_id, []).append(rule)
+
+    def _live_of(self, terminal: Terminal, known: Live | None) -> Live:
+        if known is not None and _is_reached_alike(known, terminal):
+            known.terminal = terminal
+            return known
+        health = Health()
+
+        def heard(said: Transcript) -> None:
+            was = health.why
+            health.heard(said.outcome == "answered", said.duration_ms, self._clock())
+            if health.why is not was:
+                _tell(terminal, health)
+
+        try:
+            return Live(terminal, self._build(terminal, heard), health)
+        except (KeyUnknown, CredentialsWrong, ValueError, LookupError) as error:
+            # Nothing of what was being read is told, only what kind of failure it was.
+            sick = Health(Why.NO_CREDENTIALS)
+            _tell(terminal, sick, kind=type(error).__name__)
+            return Live(terminal, no_bank(terminal), sick)
 
     def of(self, terminal_id: int) -> Bank:
         """The connector to a terminal's bank. Raises `TerminalUnknown`."""
+        return self._find(terminal_id).bank
+
+    def _find(self, terminal_id: int) -> Live:
         live = self._live.get(terminal_id)
         if live is None:
             raise TerminalUnknown(terminal_id)
-        return live.bank
+        return live
 
     @property
     def all(self) -> Mapping[int, Live]:
         """All of them, by number."""
         return self._live
 
-    def choose(self, gateway_id: int, amount: Rial, *, bank: str = "", without: Collection[int] = ()) -> Terminal:
-        """Where a new attempt to pay goes. `bank`: the buyer's wish; `without`: those that were tried just now."""
-        return next(live.terminal for live in self._live.values())
+    async def _close_replaced(self) -> None:
+        now = self._clock()
+        due = [bank for close_at, bank in self._replaced if close_at <= now]
+        self._replaced = [kept for kept in self._replaced if kept[0] > now]
+        for bank in due:
+            await bank.aclose()
 
     async def aclose(self) -> None:
         """Close the connections to all banks."""
-        for live in self._live.values():
-            await live.bank.aclose()
+        probing = [live.probing for live in self._live.values() if live.probing]
+        for task in probing:
+            task.cancel()
+        await asyncio.gather(*probing, return_exceptions=True)
+        for bank in (*(live.bank for live in self._live.values()), *(bank for _, bank in self._replaced)):
+            await bank.aclose()
+        self._replaced = []
+
+    # --- where a purchase goes ----------------------------------------------------------------------------------------
+
+    def choose(self, gateway_id: int, amount: Rial, *, bank: str = "", without: Collection[int] = ()) -> Terminal:
+        """Where a new attempt to pay goes. `bank`: the buyer's wish; `without`: those that were tried just now.
+
+        The healthiest of the first priority that has one, by weight at random; a sick one only when there is no other,
+        as we may be wrong about it. Raises `NoTerminal`."""
+        now = self._clock()
+        groups = self._groups(gateway_id, amount, now)
+        if bank:
+            wished = self._pick(groups, now, without, bank)
+            if wished and self.is_fit(wished.id):
+                return wished
+        chosen = self._pick(groups, now, without)
+        if chosen is None and not without:
+            # All are off, as far as we know; the database knows whether one was switched on just now.
+            chosen = self._pick(self._groups(gateway_id, amount, now, even_off=True), now)
+        if chosen is None:
+            if not without:
+                log.warning("terminals.nobody_takes", gateway=gateway_id, amount=int(amount))
+            raise NoTerminal
+        return chosen
+
+    def choices(self, gateway_id: int, amount: Rial) -> list[Facts]:
+        """The banks that a buyer may choose among, the first priority's first: those with a terminal that is well."""
+        now = self._clock()
+        found: dict[str, Facts] = {}
+        for group in self._groups(gateway_id, amount, now):
+            for terminal, _ in group:
+                live = self._live[terminal.id]
+                if live.health.fitness(now) < Fitness.SICK:
+                    found.setdefault(terminal.bank, live.bank.facts)
+        return list(found.values())
+
+    def is_fit(self, terminal_id: int) -> bool:
+        """Whether new purchases should go there at all. Raises `TerminalUnknown`."""
+        return self._find(terminal_id).health.fitness(self._clock()) < Fitness.SICK
+
+    def _groups(self, gateway_id: int, amount: Rial, now: datetime, *, even_off: bool = False) -> list[Group]:
+        rules = self._rules.get(gateway_id) or self._rules.get(None, [])
+        if self._rules and not rules:
+            return []
+        terminals = [live.terminal for live in self._live.values()]
+        if even_off:
+            terminals = [replace(terminal, disabled_at=None) for terminal in terminals]
+        return candidates(terminals, rules, gateway_id, amount, now)
+
+    def _pick(
+        self, groups: Sequence[Group], now: datetime, without: Collection[int] = (), bank: str = ""
+    ) -> Terminal | None:
+        best, at, fit = len(Fitness), -1, Group()
+        for place, group in enumerate(groups):
+            for terminal, weight in group:
+                if terminal.id in without or (bank and terminal.bank != bank):
+                    continue
+                fitness = self._live[terminal.id].health.fitness(now)
+                if fitness < best:
+                    best, at, fit = fitness, place, [(terminal, weight)]
+                elif fitness == best and place == at:
+                    fit.append((terminal, weight))
+        if len(fit) < 2:
+            return fit[0][0] if fit else None
+        return self._chance.choices([one for one, _ in fit], [weight for _, weight in fit])[0]
+
+    # --- how each fares -----------------------------------------------------------------------------------------------
+
+    async def open(self, terminal_id: int, order: Order) -> Opened | Declined | Silent:
+        """Ask a terminal's bank to open an order, and learn from what it says. Raises `TerminalUnknown`."""
+        live = self._find(terminal_id)
+        live.health.opens(order.number, self._clock())
+        answer: Opened | Declined | Silent = Silent("cut_off")
+        try:
+            answer = await live.bank.open(order)
+            return answer
+        finally:
+            was = live.health.why
+            live.health.opened(order.number, _accepts(answer), self._clock())
+            if live.health.why is not was:
+                _tell(live.terminal, live.health)
+
+    async def _look_after_the_sick(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now = self._clock()
+            for live in self._live.values():
+                if live.health.is_to_be_probed(now) and live.terminal.disabled_at is None and live.probing is None:
+                    live.probing = asyncio.create_task(self._probe(live))
+
+    async def _probe(self, live: Live) -> None:
+        """Ask a sick terminal's bank how it is. Each process asks for itself, one question at a time."""
+        accepted = None
+        try:
+            accepted = _accepts(await live.bank.probe())
+        except Exception as error:
+            # A connector that fails must not end the looking after all others.
+            log.error(
+                "terminal.probe_failed", terminal=live.terminal.id, kind=type(error).__name__, where=places(error)
+            )
+        was = live.health.why
+        live.health.probed(accepted, self._clock())
+        if live.health.why is not was:
+            _tell(live.terminal, live.health)
+        live.probing = None
 
 
-def _nobody(said: Transcript) -> None:
-    pass
+def _is_reached_alike(known: Live, terminal: Terminal) -> bool:
+    if isinstance(known.bank, NoBank):
+        return known.terminal == terminal
+    return _access(known.terminal) == _access(terminal)
+
+
+def _access(terminal: Terminal) -> tuple[object, ...]:
+    """What a connector is made of; limits and the operators' switch are not."""
+    return (
+        terminal.bank,
+        terminal.name,
+        terminal.base_url,
+        terminal.sealed,
+        terminal.key_name,
+        terminal.deadlines,
+    )
+
+
+def _accepts(answer: Opened | Accepted | Declined | Silent) -> bool | None:
+    """What an answer says of our terminal; None: nothing."""
+    if isinstance(answer, Silent):
+        return None
+    return not (isinstance(answer, Declined) and answer.reason is Decline.NOT_ACCEPTED)
+
+
+def _tell(terminal: Terminal, health: Health, **more: str) -> None:
+    about = {"terminal": terminal.id, "bank": terminal.bank, "name": terminal.name}
+    if health.why is None:
+        log.info("terminal.well", **about, **more)
+    else:
+        log.warning("terminal.sick", **about, why=str(health.why), **health.figures(), **more)

@@ -56,6 +56,8 @@ PROBLEMS: tuple[Problem, ...] = (
     # What the purchase itself refuses.
     Problem("res_used", "Res", 409),
     Problem("res_paid", "Res", 409),
+    # None of our terminals takes it (docs/howto/route-purchases.md).
+    Problem("no_terminal", "", 503, try_again=True),
     # The signed-in side: who may, then what was typed. Each area's stand together.
     Problem("form_expired", "", 403),
     Problem("not_allowed", "", 403),

@@ -42,6 +42,7 @@ class Event(StrEnum):
     EXPIRED = "expired"
     TRIED_AGAIN = "tried_again"
     BANK_UNAVAILABLE = "bank_unavailable"
+    REROUTED = "rerouted"
     CORRECTED_PAID = "corrected_paid"
     CORRECTED_UNPAID = "corrected_unpaid"
     REVERSAL_REQUESTED = "reversal_requested"
@@ -67,6 +68,8 @@ MOVES: tuple[Move, ...] = (
     Move(S.REGISTERED, E.FEE_AGREED, S.REGISTERED, "buyer"),
     Move(S.REGISTERED, E.SENT_TO_BANK, S.AT_BANK, "system"),
     Move(S.REGISTERED, E.BANK_UNAVAILABLE, S.REGISTERED, "system"),
+    # Straight after it: another terminal, before the buyer has seen any bank.
+    Move(S.REGISTERED, E.REROUTED, S.REGISTERED, "system"),
     Move(S.REGISTERED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),
     Move(S.REGISTERED, E.EXPIRED, S.EXPIRED, "worker"),
     # The browser came back. It proves nothing: from here on we ask the bank itself.

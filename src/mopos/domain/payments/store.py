@@ -69,12 +69,13 @@ async def register(
     buyer_ip: str,
     token: str,
     ref: str,
-    terminal_id: int,
+    terminal_id: int | None,
     now: datetime,
     expires_at: datetime,
     next_check_at: datetime,
 ) -> Registered | None:
-    """Write a new purchase with its first attempt and its first event. None: there is no such gateway.
+    """Write a new purchase with its first attempt and its first event. None: there is no such gateway. `terminal_id`
+    None: no terminal takes it, which is refused when nothing else is (`no_terminal`).
 
     What the gateway is set to is looked at in the same statement, in the catalogue's order: a form costs one round trip
     whether or not it is refused."""
@@ -82,7 +83,7 @@ async def register(
         """
         with t as (select bank, disabled_at is not null as off from terminal where id = %(terminal_id)s),
         g as (
-            select id, name, brand_name, brand_colour, brand_logo_hash, case
+            select id, name, brand_name, brand_colour, brand_logo_hash, coalesce(case
                 when suspended_at is not null then 'gateway_suspended'
                 when closed_at is not null then 'gateway_closed'
                 when not any_domain and not domains && %(hosts)s::text[] then 'redirect_not_registered'
@@ -90,7 +91,7 @@ async def register(
                 when %(signature)s::text = 'right' then null
                 when signed_only then 'sig_missing'
                 when %(amount)s > unsigned_rial_max then 'unsigned_too_large'
-            end as refusal
+            end, case when %(terminal_id)s::bigint is null then 'no_terminal' end) as refusal
             from gateway where id = %(gateway_id)s
         ),
         fee as (select * from fee_of(%(gateway_id)s, %(amount)s, %(now)s)),
@@ -117,7 +118,7 @@ async def register(
         )
         select g.refusal, p.id, p.attempt_id, p.fee_rial, p.fee_by_buyer, g.name, g.brand_name, g.brand_colour,
             g.brand_logo_hash, t.off
-        from t, g left join p on true
+        from g left join t on true left join p on true
         """,
         {
             "gateway_id": new.gateway_id,
@@ -142,7 +143,7 @@ async def register(
     if row is None:
         return None
     refusal, purchase_id, *facts = row
-    if purchase_id is None:
+    if purchase_id is None or terminal_id is None:
         return Registered(None, refusal)
     attempt = NewAttempt(ref, terminal_id, ip_address(buyer_ip), token, now, expires_at)
     return Registered(_just_registered(new, purchase_id, attempt, facts), refusal)
@@ -460,16 +461,93 @@ async def start_attempt(
     )
     if row is None:
         return None
-    # As this statement left it: read again, it could already be a rival's newer attempt.
     version, attempt_id = row
     if version is None:
         raise TerminalOff
+    again = replace(purchase, attempt_count=purchase.attempt_count + 1)
+    return _with_attempt(again, version, attempt_id, ref, terminal_id, now)
+
+
+async def reroute(
+    db: Database,
+    purchase: Purchase,
+    *,
+    bank_code: str,
+    ref: str,
+    terminal_id: int,
+    now: datetime,
+    next_check_at: datetime,
+) -> Purchase | None:
+    """The bank did not open the attempt (`bank_code`), and no buyer was sent there: it ends, and the next one begins at
+    another terminal, two events in one statement. It is our doing, so the buyer's count of tries stays as it is. None:
+    somebody was faster. Raises `TerminalOff`."""
+    row = await db.one(
+        """
+        with terminal_off as (select from terminal where id = %(terminal_id)s and disabled_at is not null),
+        locked as (
+            select id from purchase
+            where id = %(id)s and version = %(version)s and state = 'REGISTERED' and attempt_id = %(attempt_id)s
+                and not exists (select from terminal_off)
+            for update
+        ),
+        closed as (
+            update attempt a set state = 'FAILED', ended_at = %(now)s, bank_code = %(bank_code)s
+            from locked where a.id = %(attempt_id)s
+            returning a.id
+        ),
+        next_id as (select nextval('attempt_id_seq') as id),
+        moved as (
+            update purchase p set last_event = 'rerouted', version = p.version + 2, attempt_id = next_id.id,
+                next_check_at = %(next_check_at)s
+            -- The old attempt is closed first: two live ones are refused by an index.
+            from locked, next_id, (select count(*) from closed) as closed_first
+            where p.id = locked.id
+            returning p.id, p.version, p.attempt_id
+        ),
+        started as (
+            insert into attempt (id, purchase_id, terminal_id, bank, ref, state, started_at)
+            overriding system value
+            select moved.attempt_id, moved.id, %(terminal_id)s, t.bank, %(ref)s, 'LIVE', %(now)s
+            from moved, terminal t where t.id = %(terminal_id)s
+        ),
+        events as (
+            insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+            select id, version - 1, %(attempt_id)s, 'bank_unavailable', 'REGISTERED', 'REGISTERED', 'system', %(now)s,
+                jsonb_build_object('bank', %(bank_code)s::text) from moved
+            union all
+            select id, version, attempt_id, 'rerouted', 'REGISTERED', 'REGISTERED', 'system', %(now)s, '{}' from moved
+        )
+        select version, attempt_id from moved
+        union all select null, null from terminal_off
+        """,
+        {
+            "id": purchase.id,
+            "version": purchase.version,
+            "attempt_id": purchase.attempt_id,
+            "bank_code": bank_code,
+            "ref": ref,
+            "terminal_id": terminal_id,
+            "now": now,
+            "next_check_at": next_check_at,
+        },
+    )
+    if row is None:
+        return None
+    version, attempt_id = row
+    if version is None:
+        raise TerminalOff
+    return _with_attempt(purchase, version, attempt_id, ref, terminal_id, now)
+
+
+def _with_attempt(
+    purchase: Purchase, version: int, attempt_id: int, ref: str, terminal_id: int, now: datetime
+) -> Purchase:
+    """With a new attempt, as the statement left it: read again, it could already be a rival's newer one."""
     return replace(
         purchase,
         state=State.REGISTERED,
         version=version,
         check_count=0,
-        attempt_count=purchase.attempt_count + 1,
         attempt_id=attempt_id,
         terminal_id=terminal_id,
         attempt_state="LIVE",
@@ -484,6 +562,7 @@ async def start_attempt(
         decline=None,
         returned_ref=None,
         returned_pan="",
+        terminal_off=False,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -54,3 +54,36 @@ class Rule:
     def is_about(self, gateway_id: int, amount: Rial) -> bool:
         within = self.amount_from <= amount and (self.amount_upto is None or amount <= self.amount_upto)
         return within and self.gateway_id in (None, gateway_id)
+
+
+Group = list[tuple[Terminal, int]]
+"""Terminals of one priority, each with its weight."""
+
+
+def candidates(
+    terminals: Iterable[Terminal], rules: Iterable[Rule], gateway_id: int, amount: Rial, now: datetime
+) -> list[Group]:
+    """Who may take a purchase, by priority, the lowest number first.
+
+    Rules that name the gateway are the only ones for it; else the general ones count. Without any rule at all everybody
+    shares alike; where there are rules and none is about the purchase, nobody takes it. A terminal that several rules
+    send it to counts by its best priority, with the sum of the weights there."""
+    able = {terminal.id: terminal for terminal in terminals if terminal.takes(amount, now)}
+    rules = list(rules)
+    if not rules:
+        return [[(terminal, 1) for terminal in able.values()]] if able else []
+    named = any(rule.gateway_id == gateway_id for rule in rules)
+    only = gateway_id if named else None
+    groups: dict[int, dict[int, int]] = {}
+    for rule in rules:
+        if rule.gateway_id == only and rule.terminal_id in able and rule.is_about(gateway_id, amount):
+            weights = groups.setdefault(rule.priority, {})
+            weights[rule.terminal_id] = weights.get(rule.terminal_id, 0) + rule.weight
+    found: list[Group] = []
+    placed: set[int] = set()
+    for _, weights in sorted(groups.items()):
+        group = [(able[terminal_id], weight) for terminal_id, weight in weights.items() if terminal_id not in placed]
+        placed.update(weights)
+        if group:
+            found.append(group)
+    return found

@@ -146,6 +146,12 @@ _TABLE: dict[str, tuple[str, str]] = {
         "خریدِ این Res پیش‌تر پرداخت شده است. نتیجه را با PayRep بگیرید و برای خرید تازه Res تازه بفرستید.",
         "The purchase with this Res is already paid. Ask PayRep for its result, and use a new Res for a new purchase.",
     ),
+    "problem.no_terminal": (
+        "اکنون هیچ درگاه بانکی این پرداخت را نمی‌پذیرد و خرید ثبت نشد. کمی بعد همان فرم را دوباره بفرستید؛ "
+        "اگر باز هم چنین بود، به پشتیبانی موپوز خبر دهید.",
+        "No bank gateway takes this payment now, and the purchase was not registered. Send the same form again a "
+        "little later; if it stays so, tell MoPos support.",
+    ),
     "problem.bank_unavailable": (
         "بانک اکنون پرداخت را آغاز نکرد. خرید ثبت شده است؛ دوباره تلاش کنید.",
         "The bank did not open the payment just now. The purchase is registered; try again.",
@@ -432,6 +438,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "label.tehran": ("تهران", "Tehran"),
     "label.card": ("شمارهٔ کارت", "Card"),
     "label.bank": ("درگاه بانکی", "Bank gateway"),
+    "label.other_banks": ("یا بانک دیگری را انتخاب کنید:", "Or choose another bank:"),
     "label.bank_ref": ("شمارهٔ مرجع بانک", "Bank reference"),
     "label.trace": ("شمارهٔ پیگیری", "Trace number"),
     "label.number": ("شمارهٔ خرید", "Purchase number"),
@@ -462,6 +469,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "action.look_again": ("بررسی دوباره", "Look again"),
     "action.to_bank": ("رفتن به صفحهٔ بانک", "Continue to the bank"),
     "action.try_again": ("تلاش دوباره برای پرداخت", "Try the payment again"),
+    "action.with_bank": ("با", "With"),
     "action.home": ("صفحهٔ نخست موپوز", "MoPos home page"),
 }
 

@@ -27,6 +27,7 @@ from mopos.edges.pay.assets import GO, ICON, STYLE, static_files
 __all__ = [
     "BACK_AFTER_S",
     "LOOK_AGAIN_AFTER_S",
+    "BankChoice",
     "Look",
     "Page",
     "PurchaseView",
@@ -70,6 +71,16 @@ class Look(NamedTuple):
     logo: str
 
 
+class BankChoice(NamedTuple):
+    """A bank that a buyer may choose."""
+
+    kind: str
+    fa: str
+    en: str
+    is_same: bool
+    """Whether he was there the last time."""
+
+
 @dataclass(frozen=True, slots=True)
 class PurchaseView:
     """What a purchase's page may show."""
@@ -107,6 +118,9 @@ class PurchaseView:
     """What the buyer bears on top of the amount."""
     asks_for_fee: bool = False
     """The buyer is to see the fee before he goes to the bank."""
+    banks: tuple[BankChoice, ...] = ()
+    """Where he may choose a bank when he tries again: the one that he was at first, if it is among them. Empty: there
+    is nothing to choose."""
 
     @property
     def total(self) -> Rial:
@@ -133,6 +147,10 @@ class Action(NamedTuple):
     label: str
     url: str
     post: bool = False
+    bank: str = ""
+    """The bank that the main button goes to; empty: ours to choose."""
+    others: tuple[tuple[str, str], ...] = ()
+    """Quieter buttons of the same form: other banks' kinds, and what stands on each."""
 
 
 _ENVIRONMENT = Environment(
@@ -398,10 +416,20 @@ def _actions(view: PurchaseView, lang: Lang) -> list[Action]:
     actions = [Action(t["action.back"], view.back_url)]
     label = "fee.agree.button" if view.asks_for_fee else _PAYING.get(view.state)
     if label and view.try_again_path:
-        actions.insert(0, Action(t[label], f"{view.try_again_path}?lang={lang}", post=True))
+        actions.insert(0, _try(view, lang, t[label]))
     if view.state in _WAITING:
         actions.append(Action(t["action.look_again"], _address(view, lang, stay=False)))
     return actions
+
+
+def _try(view: PurchaseView, lang: Lang, label: str) -> Action:
+    """The button that sends the buyer to a bank; where he may choose, the other banks quietly below it."""
+    same = next((bank.kind for bank in view.banks if bank.is_same), "")
+    with_bank = TEXTS[lang]["action.with_bank"]
+    others = tuple(
+        (bank.kind, f"{with_bank} {bank.fa if lang is Lang.FA else bank.en}") for bank in view.banks if not bank.is_same
+    )
+    return Action(label, f"{view.try_again_path}?lang={lang}", post=True, bank=same, others=others)
 
 
 def _movement(view: PurchaseView, lang: Lang, actions: list[Action]) -> tuple[Headers, Action | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 from litestar import MediaType, Request, Response, get, post, route
 from litestar.datastructures import State as AppState
@@ -15,20 +15,21 @@ from mopos.actions.finish_attempt import finish_attempt
 from mopos.actions.register_purchase import AlreadyPaid, register_purchase
 from mopos.actions.send_to_bank import BankUnavailable, send_to_bank
 from mopos.actions.services import Services
-from mopos.banks.port import Decline
+from mopos.banks.port import Decline, Facts
 from mopos.base.db import DatabaseUnavailable
 from mopos.base.errors import Refused
 from mopos.base.ids import looks_unguessable
 from mopos.base.money import Rial
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase, parse_form, safe_back_to_shop, terminal_of_ref
+from mopos.domain.payments.states import State
 from mopos.edges.brand import logo_path, style_path
 from mopos.edges.call_log import CallLog
 from mopos.edges.form import FIELDS_MAX, read_body, read_form
 from mopos.edges.http import CallerAddress
 from mopos.edges.i18n import Lang, choose
 from mopos.edges.pay import pages
-from mopos.edges.pay.pages import Look, Page, PurchaseView
+from mopos.edges.pay.pages import BankChoice, Look, Page, PurchaseView
 
 BuyerRequest = Request[Any, Any, AppState]
 
@@ -43,9 +44,10 @@ def response(page: Page) -> Response[bytes]:
     return Response(page.html, status_code=page.status, headers=dict(page.headers), media_type=MediaType.HTML)
 
 
-def view_of(services: Services, purchase: Purchase) -> PurchaseView:
-    """What a purchase's page shows."""
-    facts = services.terminals.of(purchase.terminal_id).facts
+def view_of(services: Services, purchase: Purchase, bank: Facts | None = None) -> PurchaseView:
+    """What a purchase's page shows. `bank`: where it is just going, if that is not yet what the purchase says."""
+    facts = bank or services.terminals.of(purchase.terminal_id).facts
+    may_try = purchase.may_try_again(services.clock())
     return PurchaseView(
         state=purchase.state,
         merchant=purchase.brand_name or purchase.gateway_name,
@@ -67,11 +69,24 @@ def view_of(services: Services, purchase: Purchase) -> PurchaseView:
         late=purchase.late,
         address=f"/pay/{purchase.token}",
         back_url=purchase.back_url,
-        try_again_path=f"/pay/{purchase.token}" if purchase.may_try_again(services.clock()) else None,
+        try_again_path=f"/pay/{purchase.token}" if may_try else None,
         look=_look(purchase) if purchase.brand_colour or purchase.brand_logo_hash else None,
         given_back=Rial(purchase.refunded_rial),
         being_given_back=Rial(purchase.refund_rial - purchase.refunded_rial),
+        banks=_banks(services, purchase, facts) if may_try and purchase.state in _MAY_CHOOSE else (),
     )
+
+
+# Known to be unpaid, by a bank that the buyer has seen.
+_MAY_CHOOSE = frozenset({State.DECLINED, State.CANCELLED})
+
+
+def _banks(services: Services, purchase: Purchase, last: Facts) -> tuple[BankChoice, ...]:
+    found = services.terminals.choices(purchase.gateway_id, purchase.charge)
+    if len(found) < 2:
+        return ()
+    found.sort(key=lambda facts: facts.name != last.name)
+    return tuple(BankChoice(one.name, one.title_fa, one.title_en, one.name == last.name) for one in found)
 
 
 def _look(purchase: Purchase) -> Look:
@@ -142,27 +157,32 @@ class Buyer:
         return await self._to_bank(request, posted.purchase, is_new=posted.is_new)
 
     async def pay(self, request: BuyerRequest, token: str) -> Response[Any]:
-        """The buyer presses "continue" or "try again" on the purchase's page."""
+        """The buyer presses "continue" or "try again" on the purchase's page, perhaps with a bank of his choice."""
         lang = lang_of(request)
         try:
+            bank = parse_qs(await _text(request), max_num_fields=FIELDS_MAX).get("bank", [""])[0]
             purchase = await self._find(token)
+        except (Refused, ValueError):
+            return response(pages.error_page("form_unreadable", lang))
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
         if purchase is None:
             return response(pages.error_page("page_not_found", lang))
-        return await self._to_bank(request, purchase)
+        return await self._to_bank(request, purchase, bank=bank)
 
-    async def _to_bank(self, request: BuyerRequest, purchase: Purchase, *, is_new: bool = False) -> Response[Any]:
+    async def _to_bank(
+        self, request: BuyerRequest, purchase: Purchase, *, is_new: bool = False, bank: str = ""
+    ) -> Response[Any]:
         lang = lang_of(request)
         try:
-            redirect = await send_to_bank(self._services, purchase, is_new=is_new)
+            redirect = await send_to_bank(self._services, purchase, is_new=is_new, bank=bank)
         except BankUnavailable as unavailable:
             return response(pages.bank_unavailable_page(view_of(self._services, unavailable.purchase), lang))
         except DatabaseUnavailable:
             return response(pages.error_page("out_of_order", lang))
         if redirect is None:
             return self._to_page(request, purchase)
-        return response(pages.to_bank_page(redirect, view_of(self._services, purchase), lang))
+        return response(pages.to_bank_page(redirect, view_of(self._services, purchase, redirect.facts), lang))
 
     async def back(self, request: BuyerRequest, ref: str) -> Response[Any]:
         """The browser is back from the bank, by whatever method the bank uses."""
@@ -200,13 +220,17 @@ class Buyer:
 
 async def _returned_fields(request: BuyerRequest) -> dict[str, str]:
     """Query and form fields that a bank's page sent; a field of the form wins, as it is the bank's usual way."""
-    body = await read_body(request.receive)
     query = request.scope["query_string"].decode("latin-1")
+    body = await _text(request)
     try:
         return dict(
             pair
-            for text in (query, body.decode("latin-1"))
+            for text in (query, body)
             for pair in parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
         )
     except ValueError:
         raise Refused(["form_unreadable"]) from None
+
+
+async def _text(request: BuyerRequest) -> str:
+    return (await read_body(request.receive)).decode("latin-1")

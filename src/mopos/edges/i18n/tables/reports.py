@@ -121,6 +121,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "بانک پرداخت را آغاز نکرد.",
         "The bank did not open the payment.",
     ),
+    "event.rerouted": (
+        "پیش از رفتن خریدار به بانک، پایانهٔ دیگری آزموده شد.",
+        "Another terminal was tried before the buyer had seen a bank.",
+    ),
     "event.corrected_paid": (
         "با سند بانک و تأیید دو کاربر سامانه، پرداخت‌شده ثبت شد.",
         "Recorded as paid by two operators, on the bank's written word.",
