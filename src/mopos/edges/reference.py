@@ -18,7 +18,7 @@ from mopos.domain.applications import states as applications
 from mopos.domain.payments.states import MOVES, PAYREP_ERR, State
 from mopos.domain.settlement import result_files
 from mopos.domain.settlement.ccti import PROFILES, DepositId, Profile
-from mopos.edges import reference_money
+from mopos.edges import reference_banks, reference_money
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
 
@@ -34,6 +34,7 @@ def pages(cli: typer.Typer) -> dict[str, str]:
         "errors.md": errors(),
         "settings.md": settings(),
         "cli.md": command_line(cli),
+        "banks.md": banks(),
         "test-cards.md": cards.render_reference(),
         "payout-files.md": payout_files(),
         "result-files.md": results_of_payouts(),
@@ -102,6 +103,37 @@ def application_states() -> str:
         "## Moves",
         _table(("from", "event", "to", "who"), moves),
         f"```mermaid\nstateDiagram-v2\n{arrows}\n```",
+    )
+
+
+def banks() -> str:
+    """The banks that MoPos speaks to: what each can do, its credentials, its codes."""
+    return _page(
+        "Banks",
+        "From `banks/catalogue.py` and the file of each bank. How to add one: "
+        "[a new bank in an afternoon](../howto/add-a-bank.md). All of them keep one contract, which "
+        "`tests/banks/test_contract.py` tests against their simulators.",
+        "*Page*: how long a buyer may stay there. *Verify*: what is not confirmed so long after a payment, the bank "
+        "gives back by itself. *Reversal*: so long after a payment the bank gives all of it back. *Inquiry*: it can be "
+        "asked without confirming. *Refund*: it gives money back to the card later, also a part. A contract may have "
+        "other times; they are a terminal's own.",
+        "Outcomes of codes: *done*; *already*, a yes for the order that it is bound to and no other; *not yet*, the "
+        "buyer may still pay; *no*, it was not done and will not be; *unsure*, to be asked again, as is every code "
+        "that does not stand in a bank's table.",
+        _table(reference_banks.ABILITIES, reference_banks.abilities()),
+        "## Why a payment is declined",
+        "From `banks/port.py`: each bank's codes map onto these, and buyers read this.",
+        _table(reference_banks.DECLINES, reference_banks.declines()),
+        *(
+            part
+            for heading, said, credentials, codes in reference_banks.kinds()
+            for part in (
+                f"## {heading}",
+                said,
+                _table(reference_banks.CREDENTIALS, credentials),
+                _table(reference_banks.CODES, codes),
+            )
+        ),
     )
 
 
