@@ -11,10 +11,10 @@ BANK ?= sandbox
 DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench docs clean
+.PHONY: help setup demo test check fmt bench docs new-bank clean
 
 help: ## print these verbs
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 setup: $(READY) ## make .venv with the `mopos` command in it
 
@@ -46,6 +46,9 @@ bench: setup ## measure whole purchases against the floor (docs/benchmarks.md)
 
 docs: setup ## write the reference pages again from the code
 	$(BIN)/mopos reference docs/reference
+
+new-bank: setup ## write a new bank that works against its own simulator: make new-bank NAME=pasargad
+	scripts/new-bank "$(NAME)"
 
 clean: ## remove what can be made again (no data)
 	rm -rf $(VENV) tests/clients/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

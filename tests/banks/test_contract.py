@@ -136,12 +136,11 @@ def test_a_kind_is_whole(name: str) -> None:
     assert facts.title_en
     assert timedelta(0) < facts.session
     assert timedelta(0) < facts.verify_deadline
-    # A payment of the session's last second can still be verified.
+    # What the connector promises to the sweep is what the simulator does.
     assert timedelta(seconds=sim.session_s) == facts.session
     assert timedelta(seconds=sim.give_back_s) == facts.verify_deadline
     if facts.reverse_within:
         assert timedelta(seconds=sim.reverse_s) == facts.reverse_within
-    assert facts.can_inquire or not facts.reverse_within or facts.asks_by_ref
     assert urlsplit(kind.base_url).scheme in ("http", "https")
     assert [one.name for one in kind.fields if not (one.fa and one.en)] == []
     assert set(kind.check(sim.credentials)) == {one.name for one in kind.fields}
@@ -437,6 +436,22 @@ async def test_every_rial_arrives(gateway: Gateway, amount: int) -> None:
     assert (await gateway.book(sent.attempt)).rial("taken") == [amount]
 
 
+async def test_a_terminal_that_speaks_toman(gateway: Gateway) -> None:
+    """Where a terminal may: whole Toman are the same Rial at the bank, others are refused before it is asked."""
+    if "currency" not in gateway.sim.credentials:
+        return
+    known = {**gateway.sim.credentials, "currency": "IRT"}
+    async with gateway_at(gateway.kind, gateway.sim, gateway.url, credentials=known) as toman:
+        assert isinstance(await toman.bank.open(new_order(250_001)), Declined)
+        assert toman.calls == []
+        for amount in (10_010, 250_000):
+            sent = await toman.open(amount)
+            assert shown(amount) in (await enter(toman.browser, sent.way)).text
+            answer = await toman.came_back(sent.attempt, await toman.pay(sent))
+            assert is_yes(answer, sent.attempt, amount), answer
+            assert (await toman.book(sent.attempt)).rial("taken") == [amount]
+
+
 @pytest.mark.parametrize("amount", [999, 100_000_000_001])
 async def test_an_amount_that_the_bank_does_not_take(gateway: Gateway, amount: int) -> None:
     opened = await gateway.bank.open(new_order(amount))
@@ -603,6 +618,7 @@ NO_ANSWERS: dict[str, bytes] = {
     "nulls": http(b'{"code":null,"ResCode":null,"ResultCode":null,"status":null,"data":null,"errors":null}'),
     "a number of a thousand digits": http(b'{"code":0' + b"0" * 1_000 + b',"ResCode":1' + b"0" * 1_000 + b"}"),
     "not a number": http(b'{"code":NaN,"ResCode":Infinity}'),
+    "a bare yes": http(b'{"code":0,"ResCode":0,"ResultCode":0,"Success":true,"status":1,"data":{},"errors":[]}'),
     "empty lists": http(b'{"data":[],"errors":[]}'),
     "a fault": http(_SOAP.format("", "<soap:Fault><faultcode>soap:Client</faultcode></soap:Fault>").encode()),
     "an empty envelope": http(_SOAP.format("", "").encode()),
