@@ -1,4 +1,5 @@
-"""The real processes, for tests that speak HTTP: sandbox bank, gateway and worker over a database of their own."""
+"""The real processes, for tests that speak HTTP: simulated banks (the sandbox bank unless a test says otherwise),
+gateway and worker over a database of their own."""
 
 import asyncio
 import json
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,14 @@ from urllib.parse import quote
 
 import httpx2
 import psycopg
+from psycopg.types.json import Jsonb
+from pydantic import SecretStr
 
-from mopos.banks.sim.buyer import Form, NoForm, pay_at_bank, read_form
+from mopos.actions.credentials import seal_credentials
+from mopos.banks.catalogue import KINDS
+from mopos.banks.sim.buyer import Form, NoForm, pay_at_bank, way_to_bank
+from mopos.banks.sims import SIMS
+from mopos.base.config import Settings
 from mopos.edges.demo.check import free_ports
 
 KEY = "canary-secret-key-0123456789abcdef0123456789"
@@ -41,6 +48,10 @@ class Stack:
     environment: dict[str, str]
     services: str = ""
     """Where the simulators of SMS and inquiries listen, if they run."""
+    banks: Mapping[str, str] = field(default_factory=dict)
+    """Where each bank listens, by its name."""
+    deadlines: Mapping[str, float] = field(default_factory=dict)
+    """The banks' times: `session`, `verify_deadline`, `reverse_within`. The sandbox bank's stand in its settings."""
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str) -> None:
@@ -57,10 +68,18 @@ class Stack:
     def start_worker(self) -> None:
         self.start("worker", "worker")
 
-    def start_bank(self) -> None:
-        book = self.folder / "bank-book.jsonl"
-        self.start("bank", "bank-sim", f"--port={self.bank.rpartition(':')[2]}", f"--book={book}")
-        wait_for(f"{self.bank}/healthz")
+    def start_bank(self, name: str = "") -> None:
+        """Start a bank; without a name the first one."""
+        name = name or next(iter(self.banks))
+        book = self.folder / f"{process_of(name)}-book.jsonl"
+        options = {"session": "session", "verify_deadline": "give-back", "reverse_within": "reverse"}
+        times = [f"--{options[time]}={seconds}" for time, seconds in self.deadlines.items() if name != "sandbox"]
+        port = self.banks[name].rpartition(":")[2]
+        self.start(process_of(name), "bank-sim", name, f"--port={port}", f"--book={book}", *times)
+        wait_for(f"{self.banks[name]}/healthz")
+
+    def kill_bank(self, name: str) -> None:
+        self.kill(process_of(name))
 
     def start_services(self) -> None:
         self.start("services", "services-sim", f"--port={self.services.rpartition(':')[2]}")
@@ -119,6 +138,24 @@ class Stack:
         names = self.sql("select quote_ident(tablename) from pg_tables where schemaname = 'public'")
         return "".join(str(self.sql(f"select t::text from {name} t")) for (name,) in names)
 
+    def add_terminals(self) -> None:
+        """A terminal at each bank. The sandbox bank's is there from the first migration on, and goes when the stack
+        has no such bank."""
+        keys = {"database_url": self.dsn, "secret_key": SecretStr(self.environment["MOPOS_SECRET_KEY"])}
+        keys["terminal_keys"] = SecretStr(self.environment.get("MOPOS_TERMINAL_KEYS", ""))
+        for bank, address in self.banks.items():
+            if bank == "sandbox":
+                continue
+            credentials = KINDS[bank].check(dict(SIMS[bank].credentials))
+            key_name, sealed = seal_credentials(Settings(**keys), bank, "test", credentials)
+            self.sql(
+                "insert into terminal (bank, name, base_url, key_name, sealed, deadlines)"
+                " values (%s, 'test', %s, %s, %s, %s)",
+                *(bank, address, key_name, sealed, Jsonb(dict(self.deadlines))),
+            )
+        if "sandbox" not in self.banks:
+            self.sql("update terminal set disabled_at = now(), disabled_reason = 'not here' where bank = 'sandbox'")
+
     def book_of(self, attempt_id: int) -> dict:
         """What the bank's own book says of one order: its stage and its lines."""
         return httpx2.get(f"{self.bank}/book", params={"order": str(attempt_id)}, trust_env=False).json()
@@ -150,8 +187,7 @@ class Shop:
         """One purchase, from the form to the page that the buyer sees in the end."""
         form = self.form(**changed)
         page = await self.post(client, form)
-        to_bank = read_form(page.text, str(page.url), having="Token")
-        way_back = await pay_at_bank(client, to_bank, card)
+        way_back = await pay_at_bank(client, way_to_bank(page), card)
         if way_back is None:
             return Bought(form["Res"], None, None)
         answer = await way_back.send(client)
@@ -176,6 +212,11 @@ class Bought:
     page: httpx2.Response | None
 
 
+def process_of(bank: str) -> str:
+    """What the process of a bank is called."""
+    return "bank" if bank == "sandbox" else f"bank-{bank}"
+
+
 def heading(page: httpx2.Response) -> str:
     """The page's first heading, as text."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", page.text, re.DOTALL)
@@ -198,8 +239,7 @@ async def at_bank(shop: Shop, web: httpx2.AsyncClient, **changed: str) -> tuple[
     """A purchase whose buyer stands before the bank's page: its form, the way there, the return address."""
     form = shop.form(**changed)
     page = await shop.post(web, form)
-    to_bank = read_form(page.text, str(page.url), having="Token")
-    return form, to_bank, return_address(shop, form["Res"])
+    return form, way_to_bank(page), return_address(shop, form["Res"])
 
 
 def return_address(shop: Shop, res: str) -> str:
@@ -229,12 +269,21 @@ def browser(**options) -> httpx2.AsyncClient:
 
 @contextmanager
 def running(
-    dsn: str, folder: Path, *, host: str = "127.0.0.1", with_services: bool = False, **environment: str
+    dsn: str,
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    with_services: bool = False,
+    banks: Sequence[str] = ("sandbox",),
+    deadlines: Mapping[str, float] | None = None,
+    **environment: str,
 ) -> Iterator[Stack]:
     """A stack, started and stopped. Each process must end cleanly, without a traceback in its log. `host`: the
-    gateway's name (passkeys need `localhost`). `with_services`: the simulators of SMS and inquiries beside it."""
-    ports = free_ports()
+    gateway's name (passkeys need `localhost`). `with_services`: the simulators of SMS and inquiries beside it.
+    `banks`: which run, each with a terminal of ours; `deadlines`: their times, both sides'."""
+    ports = free_ports(len(banks) - 1)
     gateway, bank, services = f"http://{host}:{ports[0]}", *(f"http://127.0.0.1:{port}" for port in ports[1:3])
+    addresses = dict(zip(banks, [bank, *(f"http://127.0.0.1:{port}" for port in ports[4:])], strict=True))
     beside = {
         "MOPOS_SMS_URL": services,
         "MOPOS_SMS_KEY": SMS_KEY,
@@ -246,17 +295,28 @@ def running(
         "MOPOS_DATABASE_URL": dsn,
         "MOPOS_SECRET_KEY": KEY,
         "MOPOS_PUBLIC_URL": gateway,
-        "MOPOS_SANDBOX_URL": bank,
+        "MOPOS_SANDBOX_URL": addresses.get("sandbox", bank),
         "MOPOS_DATA_DIR": str(folder / "data"),
         **QUICK,
         **(beside if with_services else {}),
         **environment,
     }
-    stack = Stack(dsn, folder, gateway, bank, os.environ | names, services if with_services else "")
+    stack = Stack(
+        dsn,
+        folder,
+        gateway,
+        bank,
+        os.environ | names,
+        services=services if with_services else "",
+        banks=addresses,
+        deadlines=deadlines or {},
+    )
+    stack.add_terminals()
     try:
         if with_services:
             stack.start_services()
-        stack.start_bank()
+        for name in banks:
+            stack.start_bank(name)
         stack.start_gateway()
         stack.start_worker()
         yield stack
