@@ -34,7 +34,9 @@ from mopos.base.secret import Secret
 from mopos.cli_fee import fee
 from mopos.cli_ledger import ledger, print_balances
 from mopos.cli_recon import reconcile_command, statement
+from mopos.cli_route import route
 from mopos.cli_settlement import calendar, settlement
+from mopos.cli_terminal import terminal
 from mopos.db.migrate import DatabaseBehind, migrate, refuse_when_behind
 from mopos.domain.operators import store as operators
 from mopos.domain.operators.changes import By
@@ -57,6 +59,8 @@ app.add_typer(account, name="account")
 operator = typer.Typer(help="Who works at the console: names, roles, one-time passwords.", no_args_is_help=True)
 app.add_typer(operator, name="operator")
 app.add_typer(fee, name="fee")
+app.add_typer(terminal, name="terminal")
+app.add_typer(route, name="route")
 app.add_typer(ledger, name="ledger")
 app.add_typer(settlement, name="settlement")
 app.add_typer(calendar, name="calendar")

@@ -51,7 +51,14 @@ class Account:
 
 
 FACTS = Facts(
-    "scripted", "بانک آزمون", "Test bank", timedelta(minutes=10), timedelta(minutes=15), timedelta(hours=3), True, reports=True
+    "scripted",
+    "بانک آزمون",
+    "Test bank",
+    timedelta(minutes=10),
+    timedelta(minutes=15),
+    timedelta(hours=3),
+    True,
+    reports=True,
 )
 
 

@@ -21,7 +21,7 @@ from mopos.domain.payments.model import Purchase, next_check, terminal_of_ref
 from mopos.domain.payments.states import ENDED_UNPAID, Event, Move, State, move
 from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, Hint
 
-# A claim is given up for dead, and its purchase looked at by the worker, after three calls' deadlines and a little more.
+# A claim is given up for dead, and its purchase looked at by the worker, after three deadlines and a little more.
 _LEASE_SLACK = timedelta(seconds=5)
 
 
