@@ -192,7 +192,7 @@ def bank_sim(
     ] = None,
 ) -> None:
     """Run a simulated bank: one to play with, in which no money exists. Times that are not given are the bank's own;
-    the sandbox bank's stand in MOPOS_SANDBOX_*."""
+    the sandbox bank's are those of the settings."""
     from mopos.banks.sim import service  # noqa: PLC0415  # needed by this verb only
     from mopos.banks.sims import SIMS  # noqa: PLC0415
 
