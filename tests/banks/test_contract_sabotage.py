@@ -155,6 +155,21 @@ class ReadsTwoSpellings(Broken):
         return replace(super().read_return(fields), bank_ref=spelled or None, claims_paid=True)
 
 
+class KeepsWholeNumbers(Broken):
+    def read_return(self, fields: Any) -> Returned:
+        return replace(super().read_return(fields), masked_pan=fields.get("SecurePan", ""))
+
+
+class VerifiesWhenAsked(Broken):
+    async def inquire(self, attempt: Attempt) -> Any:
+        return await self.verify(attempt)
+
+
+class UnknownIsNo(Broken):
+    def spoilt(self, answer: Any, attempt: Attempt) -> Any:
+        return Declined(Decline.OTHER) if attempt.token is None else answer
+
+
 class StumblesOverReturns(Broken):
     def read_return(self, fields: Any) -> Returned:
         return replace(super().read_return(fields), code=str(int(fields["ResCode"])))
@@ -251,6 +266,9 @@ SABOTAGE: list[tuple[type[Broken], Callable[..., Any], dict[str, Any]]] = [
     (NoCodes, checks.test_refused, {"card": "expired_card"}),
     (GivenBackIsYes, checks.test_after_the_deadline_the_bank_has_given_it_back, {}),
     (TheBrowsersWord, checks.test_forged_returns_change_nothing, {}),
+    (KeepsWholeNumbers, checks.test_a_whole_card_number_is_never_a_masked_one, {}),
+    (VerifiesWhenAsked, checks.test_an_inquiry_changes_nothing, {}),
+    (UnknownIsNo, checks.test_without_what_it_is_asked_by_nothing_is_known, {}),
     (StumblesOverReturns, checks.test_a_return_may_hold_anything, {}),
     (ReadsTwoSpellings, checks.test_a_reference_is_read_as_it_stands_or_not_at_all, {}),
     (RaisesOnGarbage, checks.hears_silence, {"no_answers": checks.NO_ANSWERS}),
