@@ -141,3 +141,34 @@ async def test_the_system_page_shows_no_secret(stack, role):
         assert "MOPOS_SECRET_KEY" in page.text
         assert KEY_MUST_NOT_BE_SEEN not in page.response.text
         assert "sandbox-key" not in page.response.text
+
+
+async def test_a_terminal_s_page_tells_its_settings_and_rules(stack, tmp_path):
+    # Its own, as every process remembers a rule some seconds longer than it is there.
+    shop = stack.make_shop()
+    file = tmp_path / "mellat.json"
+    file.write_text('{"terminal": "4321", "user": "shop", "password": "canary-console-password"}')
+    file.chmod(0o600)
+    async with signed_in(stack, make_operator(stack, "support")) as visitor:
+        page = await visitor.get("/console/terminals/1")
+        assert "Any amount" in page.text
+        assert "MOPOS_SANDBOX_*" in page.text
+        assert "There is no rule" in page.text
+        made = stack.run("terminal", "add", "mellat", "second", "--min=500,000", f"--credentials={file}")
+        number = made.stdout.partition(":")[0].removeprefix("terminal ")
+        try:
+            # The general one first and away last: with a merchant's own alone nobody else would find a terminal.
+            rules = [("route", "add", "1"), ("route", "add", number, f"--merchant={shop.id}", "--max=5,000,000")]
+            assert [stack.run(*rule).returncode for rule in rules] == [0, 0]
+            page = await visitor.get(f"/console/terminals/{number}")
+            ((key,),) = stack.sql("select key_name from terminal where id = %s", int(number))
+            for said in ("500,000", "5,000,000", shop.id, key, "Takes part from", "Added a terminal", "Added a rule"):
+                assert said in page.text, said
+            assert "canary-console-password" not in page.response.text
+        finally:
+            for (rule,) in stack.sql("select id from routing_rule order by id desc"):
+                stack.run("route", "remove", str(rule))
+            stack.run("terminal", "disable", number, "--reason=tried")
+        page = await visitor.get(f"/console/terminals/{number}")
+        assert "There is no rule" in page.text
+        assert "Removed a rule" in page.text

@@ -10,6 +10,7 @@ from mopos.base.errors import Refused
 from mopos.domain.operators import log, terminals
 from mopos.domain.operators.model import Duty, check_reason
 from mopos.domain.operators.terminals import Terminal
+from mopos.domain.routing import store as routing
 from mopos.edges.console import show
 from mopos.edges.web import render
 from mopos.edges.web.ask import Ask, NotFound
@@ -35,12 +36,16 @@ async def show_terminal(ask: Ask) -> Response[Any]:
 
 
 async def _page(ask: Ask, terminal: Terminal, refused: Refused | None = None) -> Response[Any]:
+    found = await routing.routing(ask.services.db)
     return show.page(
         ask,
         "console/terminal.html",
         refused,
         title=f"{ask.t['console.terminal']} {terminal.bank} {terminal.name}",
         terminal=terminal,
+        row=next(one for one in found.terminals if one.id == terminal.id),
+        rules=[rule for rule in found.rules if rule.terminal_id == terminal.id],
+        any_rules=bool(found.rules),
         tones=TONES,
         entries=await log.about(ask.services.db, f"{terminal.bank} {terminal.name}"),
     )
