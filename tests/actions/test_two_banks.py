@@ -1,4 +1,4 @@
-"""Two simulated banks, real processes over real HTTP: one dies, hangs, or does not know us; no buyer notices."""
+"""Two simulated banks as processes, over HTTP: one dies, hangs, or does not know us, and no buyer notices."""
 
 import asyncio
 import os
