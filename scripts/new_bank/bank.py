@@ -31,9 +31,9 @@ from mopos.banks.port import (
     Silent,
     Unverified,
 )
+from mopos.banks.reading import GARBAGE, matching, redacted
 from mopos.banks.switch import SWITCH_CODES
 from mopos.banks.wire import AnswerReader, Wire
-from mopos.base.ids import has_check_digit
 from mopos.base.money import RIAL_MAX, Rial
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -100,8 +100,6 @@ _REF = re.compile(r"[0-9]{12}")
 _TRACE = re.compile(r"[0-9]{6}")
 _MASKED_PAN = re.compile(r"[0-9]{6}\*{2,9}[0-9]{4}")
 
-GARBAGE = Silent("garbage")
-
 
 class Newbank:
     """The verbs of `banks/port.py` at Newbank."""
@@ -143,15 +141,15 @@ class Newbank:
     # Change: the fields that the browser brings back. Where they name the order or the token, say so: then the return
     # of another order is known at once.
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        code = _said(_CODE, fields.get("code"))
-        ref = _said(_REF, fields.get("ref"))
+        code = matching(_CODE, fields.get("code"))
+        ref = matching(_REF, fields.get("ref"))
         row = _BY_CODE.get(code)
         return Returned(
             claims_paid=fields.get("status") == "OK" and ref != "",
             bank_ref=ref or None,
-            masked_pan=_said(_MASKED_PAN, fields.get("card")),
-            order_number=_said(_ORDER, fields.get("order")),
-            token=_said(_TOKEN, fields.get("token")),
+            masked_pan=matching(_MASKED_PAN, fields.get("card")),
+            order_number=matching(_ORDER, fields.get("order")),
+            token=matching(_TOKEN, fields.get("token")),
             reason=(row and row.decline) or Decline.OTHER,
             code=code,
         )
@@ -248,15 +246,9 @@ def _confirmed(answer: _Answer, attempt: Attempt) -> Confirmed | Silent:
         amount=Rial(answer.amount),
         order_number=answer.order,
         bank_ref=answer.ref,
-        trace=_said(_TRACE, answer.trace),
-        masked_pan=_said(_MASKED_PAN, answer.card) or attempt.masked_pan,
+        trace=matching(_TRACE, answer.trace),
+        masked_pan=matching(_MASKED_PAN, answer.card) or attempt.masked_pan,
     )
-
-
-def _said(pattern: re.Pattern[str], value: object) -> str:
-    """What was said, if it looks as it should; else nothing."""
-    text = value if isinstance(value, str) else ""
-    return text if pattern.fullmatch(text) else ""
 
 
 # --- what may be kept of a call -------------------------------------------------------------------------------------
@@ -271,22 +263,11 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "trace": _TRACE,
     "card": _MASKED_PAN,
 }
-_PAN_LENGTHS = range(13, 20)
 
 
 def redact(body: bytes) -> str:
     """A request or an answer without token, return address, free text and card number."""
-    try:
-        said = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        return f"({len(body)} bytes that are no answer)"
-    return " ".join(f"{name}={_shown(name, said[name])}" for name in _SHOWN if said.get(name) is not None)
-
-
-def _shown(name: str, value: object) -> str:
-    text = str(value)
-    looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text)
-    return text if _SHOWN[name].fullmatch(text) and not looks_like_a_card else "***"
+    return redacted(body, _SHOWN)
 
 
 # --- the kind ---------------------------------------------------------------------------------------------------------

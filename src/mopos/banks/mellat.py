@@ -34,9 +34,9 @@ from mopos.banks.port import (
     Silent,
     Unverified,
 )
+from mopos.banks.reading import GARBAGE, matching, no_answer, shown
 from mopos.banks.wire import Wire
 from mopos.base.clock import TEHRAN, Clock, system_clock
-from mopos.base.ids import has_check_digit
 from mopos.base.money import Rial
 from mopos.base.text import harmless
 from mopos.base.xml import UnreadableXml, parse
@@ -178,8 +178,6 @@ _REF = re.compile(r"[1-9][0-9]{0,17}")
 # The guide's sample has five stars, whatever was hidden.
 _MASKED_PAN = re.compile(r"[0-9]{6}\*{4,8}[0-9]{4}")
 
-GARBAGE = Silent("garbage")
-
 
 @dataclass(frozen=True, slots=True)
 class _Said:
@@ -268,11 +266,11 @@ class Mellat:
     def read_return(self, fields: Mapping[str, str]) -> Returned:
         """`FinalAmount` is left out: it is the amount by the browser's word, and the bank itself never tells one. A
         return that does not say whose it is names an order and a token that nobody has."""
-        code, ref, pan = fields.get("ResCode", ""), fields.get("SaleReferenceId", ""), fields.get("CardHolderPan", "")
+        code = fields.get("ResCode", "")
         return Returned(
             claims_paid=code == DONE,
-            bank_ref=ref if _REF.fullmatch(ref) else None,
-            masked_pan=pan if _MASKED_PAN.fullmatch(pan) else "",
+            bank_ref=matching(_REF, fields.get("SaleReferenceId")) or None,
+            masked_pan=matching(_MASKED_PAN, fields.get("CardHolderPan")),
             order_number=fields.get("SaleOrderId", ""),
             token=fields.get("RefId", ""),
             reason=RETURNED.get(code, Decline.OTHER),
@@ -369,12 +367,11 @@ class Mellat:
 def _confirmed(attempt: Attempt, ref: str) -> Confirmed:
     """The bank tells no amount and no order: it has answered about the sale of this reference and this order number,
     and what it took for that one is what we asked for when we opened it."""
-    pan = attempt.masked_pan
     return Confirmed(
         amount=attempt.amount,
         order_number=attempt.number,
         bank_ref=ref,
-        masked_pan=pan if _MASKED_PAN.fullmatch(pan) else "",
+        masked_pan=matching(_MASKED_PAN, attempt.masked_pan),
     )
 
 
@@ -399,7 +396,6 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "saleOrderId": re.compile(r"[0-9]{1,20}"),
     "saleReferenceId": _REF,
 }
-_PAN_LENGTHS = range(13, 20)
 
 
 def redact(body: bytes) -> str:
@@ -408,15 +404,10 @@ def redact(body: bytes) -> str:
     call = _in_body(body)
     name = "" if call is None else etree.QName(call).localname
     if call is None or name.removesuffix("Response") not in OPERATIONS:
-        return f"({len(body)} bytes that are no answer)"
-    told = [name, *(f"{one.tag}={_shown(one.tag, one.text or '')}" for one in call if one.tag in _SHOWN)]
+        return no_answer(body)
+    told = [name, *(f"{one.tag}={shown(_SHOWN[one.tag], one.text or '')}" for one in call if one.tag in _SHOWN)]
     told += [_shown_answer(one.text or "") for one in call if one.tag == "return"]
     return " ".join(told)
-
-
-def _shown(name: str, text: str) -> str:
-    looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text)
-    return text if _SHOWN[name].fullmatch(text) and not looks_like_a_card else "***"
 
 
 def _shown_answer(text: str) -> str:

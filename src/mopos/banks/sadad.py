@@ -35,10 +35,10 @@ from mopos.banks.port import (
     Returned,
     Silent,
 )
+from mopos.banks.reading import GARBAGE, matching, redacted, without_case
 from mopos.banks.switch import SWITCH_CODES
 from mopos.banks.wire import AnswerReader, Wire
 from mopos.base.clock import TEHRAN, Clock, system_clock
-from mopos.base.ids import has_check_digit
 from mopos.base.money import RIAL_MAX, Rial
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -169,8 +169,6 @@ _TRACE = re.compile(r"[0-9]{1,12}")
 _TOKEN = re.compile(r"[0-9A-Za-z+/=_.:-]{8,512}")
 _MASKED_PAN = re.compile(r"[0-9]{6}[*xX]{2,9}[0-9]{4}")
 
-GARBAGE = Silent("garbage")
-
 
 class Sadad:
     """The verbs of `banks/port.py` at Sadad."""
@@ -199,18 +197,21 @@ class Sadad:
         answer = await self._ask_for_token(order, about=order.number)
         if isinstance(answer, Silent):
             return answer
-        code = _said(_CODE, answer.code)
+        code = matching(_CODE, answer.code)
         if code != "0":
             return _not_opened(code)
-        token = _said(_TOKEN, answer.token)
+        token = matching(_TOKEN, answer.token)
         return Opened(token, Redirect("GET", self._page_url, {"Token": token})) if token else GARBAGE
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        said = _without_case(fields)
+        said = without_case(fields)
         # A true return always says whose it is; one that does not is nobody's, and "" is no order's number or token.
-        order_number, token = _said(_ORDER, said.get("orderid")), _said(_TOKEN, said.get("token"))
-        code, switch = _said(_CODE, said.get("rescode")), _said(_SWITCH_CODE, said.get("switchrescode")).lstrip("0")
-        masked_pan = _said(_MASKED_PAN, said.get("primaryaccno"))
+        order_number, token = matching(_ORDER, said.get("orderid")), matching(_TOKEN, said.get("token"))
+        code, switch = (
+            matching(_CODE, said.get("rescode")),
+            matching(_SWITCH_CODE, said.get("switchrescode")).lstrip("0"),
+        )
+        masked_pan = matching(_MASKED_PAN, said.get("primaryaccno"))
         if code == "0":
             return Returned(token != "", None, masked_pan, order_number, token)
         if not switch:
@@ -227,7 +228,7 @@ class Sadad:
         answer = await self._wire.post(_VERIFY, body, _READ_VERIFY, _HEADERS, about=attempt.number)
         if isinstance(answer, Silent):
             return answer
-        code = _said(_CODE, answer.code)
+        code = matching(_CODE, answer.code)
         match _BY_CODE.get(code):
             case AnswerCode(means=Means.DONE | Means.ALREADY):
                 return _confirmed(answer, attempt)
@@ -254,7 +255,7 @@ class Sadad:
         answer = await self._ask_for_token(Order(number, _PROBE_RIAL, site))
         if isinstance(answer, Silent):
             return answer
-        code = _said(_CODE, answer.code)
+        code = matching(_CODE, answer.code)
         if code == "0":
             return Accepted()
         refusal = _not_opened(code)
@@ -303,22 +304,6 @@ def _local_time(moment: datetime) -> str:
     return f"{local:%m/%d/%Y} {local.hour % 12 or 12}:{local:%M:%S} {half}"
 
 
-def _without_case(fields: Mapping[str, str]) -> dict[str, str]:
-    """Fields by lower-case name: the guide writes `Token`, the bank sends `token`. Two that contradict one another
-    have no meaning."""
-    said: dict[str, str] = {}
-    for name, value in fields.items():
-        known = said.setdefault(name.lower(), value)
-        said[name.lower()] = value if known == value else ""
-    return said
-
-
-def _said(pattern: re.Pattern[str], value: object) -> str:
-    """What was said, as text, if it looks as it should; else nothing."""
-    text = str(value) if isinstance(value, int | str) else ""
-    return text if pattern.fullmatch(text) else ""
-
-
 def _not_opened(code: str) -> Declined | Silent:
     row = _BY_CODE.get(code)
     return Declined(row.decline, code) if row is not None and row.decline in _NOT_OPENED else _unclear(code)
@@ -331,15 +316,15 @@ def _unclear(code: str) -> Silent:
 def _confirmed(answer: _VerifyAnswer, attempt: Attempt) -> Confirmed | Silent:
     """A yes counts only when it is whole and about this order. Its amount may differ from ours: that is for the gateway
     to compare."""
-    amount, ref = int(_said(_AMOUNT, answer.amount) or 0), _said(_REF, answer.ref)
-    if not (0 < amount <= RIAL_MAX and ref and _said(_ORDER, answer.order) == attempt.number):
+    amount, ref = int(matching(_AMOUNT, answer.amount) or 0), matching(_REF, answer.ref)
+    if not (0 < amount <= RIAL_MAX and ref and matching(_ORDER, answer.order) == attempt.number):
         return GARBAGE
     return Confirmed(
         amount=Rial(amount),
         order_number=attempt.number,
         bank_ref=ref,
-        trace=_said(_TRACE, answer.trace),
-        masked_pan=_said(_MASKED_PAN, answer.masked_pan) or _said(_MASKED_PAN, attempt.masked_pan),
+        trace=matching(_TRACE, answer.trace),
+        masked_pan=matching(_MASKED_PAN, answer.masked_pan) or matching(_MASKED_PAN, attempt.masked_pan),
     )
 
 
@@ -357,7 +342,6 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "SystemTraceNo": _TRACE,
     "CardNumberMasked": _MASKED_PAN,
 }
-_PAN_LENGTHS = range(13, 20)
 # A merchant's number may have the check digit of a card's by chance; it is shorter than any card's here.
 _NEVER_A_CARD = frozenset({"MerchantId"})
 
@@ -365,17 +349,7 @@ _NEVER_A_CARD = frozenset({"MerchantId"})
 def redact(body: bytes) -> str:
     """A request or an answer without token, signature, return address, names and card numbers. What is not an object of
     the bank's own fields is told by its length only."""
-    try:
-        said = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        return f"({len(body)} bytes that are no answer)"
-    return " ".join(f"{name}={_shown(name, said[name])}" for name in _SHOWN if said.get(name) is not None)
-
-
-def _shown(name: str, value: object) -> str:
-    text = _said(_SHOWN[name], value)
-    looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text) and name not in _NEVER_A_CARD
-    return text if text and not looks_like_a_card else "***"
+    return redacted(body, _SHOWN, never_a_card=_NEVER_A_CARD)
 
 
 # --- the kind ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -34,8 +34,8 @@ from mopos.banks.port import (
     Silent,
     Unverified,
 )
+from mopos.banks.reading import GARBAGE, matching, redacted, without_case
 from mopos.banks.wire import AnswerReader, Transcript, Wire
-from mopos.base.ids import has_check_digit
 from mopos.base.money import RIAL_MAX, Rial
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -172,8 +172,6 @@ _TRACE = re.compile(r"[0-9]{1,12}")
 _MASKED_PAN = re.compile(r"[0-9]{6}\*{4,6}[0-9]{4}")
 _STATE = re.compile(r"-?[0-9]{1,4}")
 
-GARBAGE = Silent("garbage")
-
 
 class Saman:
     """The verbs of `banks/port.py` at Saman Kish."""
@@ -220,16 +218,15 @@ class Saman:
                 return GARBAGE
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        said = _in_small_letters(fields)
+        said = without_case(fields)
         state = _state(said)
-        ref, pan = said.get("refnum", ""), said.get("securepan", "")
-        bank_ref = ref if _REF.fullmatch(ref) else None
+        bank_ref = matching(_REF, said.get("refnum")) or None
         # MID is the terminal's number too.
         is_ours = all(said.get(name) in (None, "", self._settings.terminal) for name in ("mid", "terminalid"))
         return Returned(
             claims_paid=state == PAID and bank_ref is not None and is_ours,
             bank_ref=bank_ref,
-            masked_pan=pan if _MASKED_PAN.fullmatch(pan) else "",
+            masked_pan=matching(_MASKED_PAN, said.get("securepan")),
             order_number=said.get("resnum") or None,
             token=said.get("token") or None,
             reason=STATES.get(state) or Decline.OTHER,
@@ -314,8 +311,9 @@ class Saman:
             amount=Rial(detail.orginal_amount),
             order_number=attempt.number,
             bank_ref=detail.ref_num,
-            trace=_if_it_looks_so(_TRACE, detail.strace_no),
-            masked_pan=_if_it_looks_so(_MASKED_PAN, detail.masked_pan),
+            # A payment whose trace number or mask looks strange is a payment all the same.
+            trace=matching(_TRACE, detail.strace_no),
+            masked_pan=matching(_MASKED_PAN, detail.masked_pan),
         )
 
 
@@ -327,15 +325,6 @@ def _refused(state: str) -> Declined | Silent:
     return Silent(f"code_state {state}") if reason is None else Declined(reason, code=f"state {state}")
 
 
-def _in_small_letters(fields: Mapping[str, str]) -> dict[str, str]:
-    """The names of a return come in changing capitals. What is said twice and differently is not said."""
-    said: dict[str, str] = {}
-    for name, value in fields.items():
-        small = name.lower()
-        said[small] = value if said.get(small, value) == value else ""
-    return said
-
-
 def _state(said: Mapping[str, str]) -> str:
     """How the payment stands, by number. Empty: it is not said, or number and word differ."""
     number, word = said.get("status", ""), said.get("state", "")
@@ -344,11 +333,6 @@ def _state(said: Mapping[str, str]) -> str:
         return number or by_word
     # A word that we do not know may stand beside a no, never beside a yes.
     return number if not by_word and number != PAID else ""
-
-
-def _if_it_looks_so(pattern: re.Pattern[str], text: str | None) -> str:
-    # For receipts only: a payment whose trace number or mask looks strange is a payment all the same.
-    return text if text is not None and pattern.fullmatch(text) else ""
 
 
 # --- what may be kept of a call ---------------------------------------------------------------------------------------
@@ -375,31 +359,12 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "MaskedPan": _MASKED_PAN,
     "TokenExpiryInMin": _CODE,
 }
-_DETAIL = "TransactionDetail"
-_DIGITS = re.compile(r"[0-9]{13,}")
-_PAN_LENGTHS = range(13, 20)
 
 
 def redact(body: bytes) -> str:
     """A request or an answer without token, return address, free text, card number and its hash. What is not an object
     is told by its length only."""
-    try:
-        said = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        return f"({len(body)} bytes that are no answer)"
-    detail = said.get(_DETAIL)
-    told = said | detail if isinstance(detail, dict) else said
-    return " ".join(f"{name}={_shown(name, told[name])}" for name in _SHOWN if told.get(name) is not None)
-
-
-def _shown(name: str, value: object) -> str:
-    text = str(value)
-    return text if _SHOWN[name].fullmatch(text) and not any(map(_may_be_a_card, _DIGITS.findall(text))) else "***"
-
-
-def _may_be_a_card(digits: str) -> bool:
-    # Digits that run on longer may hold a card number anywhere.
-    return len(digits) not in _PAN_LENGTHS or has_check_digit(digits)
+    return redacted(body, _SHOWN, inside=("TransactionDetail",))
 
 
 # --- the kind ---------------------------------------------------------------------------------------------------------

@@ -36,8 +36,8 @@ from mopos.banks.port import (
     Silent,
     Unverified,
 )
+from mopos.banks.reading import GARBAGE, redacted
 from mopos.banks.wire import AnswerReader, Transcript, Wire
-from mopos.base.ids import has_check_digit
 from mopos.base.money import RIAL_MAX, Rial
 from mopos.base.secret import Secret
 
@@ -176,8 +176,6 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 _REF = re.compile(r"[0-9]{12}")
 _TRACE = re.compile(r"[0-9]{6}")
 _MASKED_PAN = re.compile(r"[0-9]{6}\*{6}[0-9]{4}")
-
-GARBAGE = Silent("garbage")
 
 
 class Sandbox:
@@ -366,23 +364,12 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "pan": _MASKED_PAN,
     "refund": re.compile(r"[0-9]{1,20}"),
 }
-_PAN_LENGTHS = range(13, 20)
 
 
 def redact(body: bytes) -> str:
     """A request or an answer without token, key, return address, free text and card number. What is not an object of
     the bank's own fields is told by its length only."""
-    try:
-        said = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        return f"({len(body)} bytes that are no answer)"
-    return " ".join(f"{name}={_shown(name, said[name])}" for name in _SHOWN if said.get(name) is not None)
-
-
-def _shown(name: str, value: object) -> str:
-    text = str(value)
-    looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text)
-    return text if _SHOWN[name].fullmatch(text) and not looks_like_a_card else "***"
+    return redacted(body, _SHOWN)
 
 
 # --- the kind ---------------------------------------------------------------------------------------------------------

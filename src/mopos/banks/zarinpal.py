@@ -39,8 +39,8 @@ from mopos.banks.port import (
     Silent,
     Unverified,
 )
+from mopos.banks.reading import GARBAGE, matching, redacted
 from mopos.banks.wire import AnswerReader, Wire
-from mopos.base.ids import has_check_digit
 from mopos.base.money import RIAL_MAX, Rial
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -180,7 +180,6 @@ _MASKED_PAN = re.compile(r"[0-9]{6}\*{4,6}[0-9]{4}")
 # The bank lists a hundred; many more are no answer.
 UNVERIFIED_MAX = 200
 
-GARBAGE = Silent("garbage")
 
 _Nothing = Annotated[list[Any], msgspec.Meta(max_length=0)]
 
@@ -385,8 +384,7 @@ def _confirmed(data: _Data, attempt: Attempt) -> Confirmed | Silent:
         return GARBAGE
     if data.order_id not in (None, "") and str(data.order_id) != attempt.number:
         return GARBAGE
-    pan = data.card_pan or ""
-    return Confirmed(attempt.amount, attempt.number, ref, masked_pan=pan if _MASKED_PAN.fullmatch(pan) else "")
+    return Confirmed(attempt.amount, attempt.number, ref, masked_pan=matching(_MASKED_PAN, data.card_pan))
 
 
 def _unsure(code: int) -> Silent:
@@ -406,25 +404,12 @@ _SHOWN: dict[str, re.Pattern[str]] = {
     "card_pan": _MASKED_PAN,
 }
 _INSIDE = ("metadata", "data", "errors")
-_PAN_LENGTHS = range(13, 20)
 
 
 def redact(body: bytes) -> str:
     """A request or an answer without merchant id, authority, return address, free text, card number and its hash. What
     is not an object is told by its length only."""
-    try:
-        said = msgspec.json.decode(body, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        return f"({len(body)} bytes that are no answer)"
-    levels = [said, *(said[name] for name in _INSIDE if isinstance(said.get(name), dict))]
-    found = [(name, level[name]) for level in levels for name in _SHOWN if level.get(name) is not None]
-    return " ".join(f"{name}={_shown(name, value)}" for name, value in found)
-
-
-def _shown(name: str, value: object) -> str:
-    text = str(value)
-    looks_like_a_card = len(text) in _PAN_LENGTHS and has_check_digit(text)
-    return text if _SHOWN[name].fullmatch(text) and not looks_like_a_card else "***"
+    return redacted(body, _SHOWN, inside=_INSIDE)
 
 
 # --- the kind ---------------------------------------------------------------------------------------------------------
