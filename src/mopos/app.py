@@ -19,11 +19,10 @@ from litestar.types import (
     Send,
 )
 
-from mopos.actions.credentials import open_credentials
+from mopos.actions.credentials import access_to
 from mopos.actions.services import Services
 from mopos.actions.terminals import Heard, Terminals
 from mopos.banks.catalogue import KINDS
-from mopos.banks.kind import Access
 from mopos.banks.port import Bank
 from mopos.banks.wire import Transcript
 from mopos.base import log as logging
@@ -95,18 +94,7 @@ def _connector(
         if on_call is not None:
             on_call(said)
 
-    kind = KINDS[terminal.bank]
-    deadlines = terminal.deadlines
-    base_url = terminal.base_url or kind.base_url
-    if terminal.sealed is None:
-        base_url = settings.sandbox_url
-        deadlines = {
-            "session": settings.sandbox_session_s,
-            "verify_deadline": settings.sandbox_give_back_s,
-            "reverse_within": settings.sandbox_reverse_s,
-        }
-    credentials = open_credentials(settings, terminal)
-    return kind.make(Access(base_url, credentials, kind.facts_with(deadlines), settings.bank_deadline_s, tell))
+    return KINDS[terminal.bank].make(access_to(settings, terminal, tell))
 
 
 def _sms(settings: Settings) -> Sms | None:

@@ -16,8 +16,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from mopos.banks.kind import Access
 from mopos.banks.port import Attempt, Opened, Order
-from mopos.banks.sandbox import Sandbox, SandboxSettings
+from mopos.banks.sandbox import FACTS, Sandbox
 from mopos.banks.wire import Transcript
 from mopos.base.money import Rial
 from mopos.base.secret import Secret
@@ -127,7 +128,8 @@ async def _gateway_at(
     url: str, *, key: str = KEY, terminal: str = TERMINAL, deadline_s: float = DEADLINE_S
 ) -> AsyncIterator[Gateway]:
     calls: list[Transcript] = []
-    sandbox = Sandbox(SandboxSettings(url, terminal, Secret(key), deadline_s), on_call=calls.append)
+    credentials = {"terminal": Secret(terminal), "key": Secret(key)}
+    sandbox = Sandbox(Access(url, credentials, FACTS, deadline_s, calls.append))
     try:
         async with httpx2.AsyncClient(trust_env=False, timeout=10) as browser:
             yield Gateway(sandbox, browser, url, calls)

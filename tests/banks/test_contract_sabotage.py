@@ -28,7 +28,7 @@ from mopos.banks.port import (
     Returned,
     Silent,
 )
-from mopos.banks.sandbox import KIND, Sandbox, SandboxSettings
+from mopos.banks.sandbox import KIND, Sandbox
 from mopos.banks.sandbox_sim import SIM
 from mopos.banks.wire import Wire
 from mopos.base.money import Rial
@@ -38,10 +38,8 @@ class Broken(Sandbox):
     """The right connector. What each of the others does wrong is what it overrides."""
 
     def __init__(self, access: Access) -> None:
-        known = access.credentials
-        self.settings = SandboxSettings(access.base_url, known["terminal"].reveal(), known["key"], access.deadline_s)
         self.access = access
-        super().__init__(self.settings, access.on_call)
+        super().__init__(access)
 
     async def verify(self, attempt: Attempt) -> Any:
         return self.spoilt(await super().verify(attempt), attempt)

@@ -207,10 +207,8 @@ class Sadad:
         said = without_case(fields)
         # A true return always says whose it is; one that does not is nobody's, and "" is no order's number or token.
         order_number, token = matching(_ORDER, said.get("orderid")), matching(_TOKEN, said.get("token"))
-        code, switch = (
-            matching(_CODE, said.get("rescode")),
-            matching(_SWITCH_CODE, said.get("switchrescode")).lstrip("0"),
-        )
+        code = matching(_CODE, said.get("rescode"))
+        switch = matching(_SWITCH_CODE, said.get("switchrescode")).lstrip("0")
         masked_pan = matching(_MASKED_PAN, said.get("primaryaccno"))
         if code == "0":
             return Returned(token != "", None, masked_pan, order_number, token)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -35,19 +34,10 @@ from mopos.banks.port import (
     Unverified,
 )
 from mopos.banks.reading import GARBAGE, matching, redacted, without_case
-from mopos.banks.wire import AnswerReader, Transcript, Wire
+from mopos.banks.wire import AnswerReader, Wire
 from mopos.base.money import RIAL_MAX, Rial
 
 # --- settings ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SamanSettings:
-    """Where the bank is, and who we are there."""
-
-    base_url: str
-    terminal: str
-    deadline_s: float = 10.0
 
 
 FACTS = Facts(
@@ -176,15 +166,13 @@ _STATE = re.compile(r"-?[0-9]{1,4}")
 class Saman:
     """The verbs of `banks/port.py` at Saman Kish."""
 
-    def __init__(
-        self, settings: SamanSettings, facts: Facts = FACTS, on_call: Callable[[Transcript], None] | None = None
-    ) -> None:
-        self._settings = settings
-        self._facts = facts
-        self._page_url = settings.base_url.rstrip("/") + PAGE_PATH
-        minutes = math.ceil(facts.session / timedelta(minutes=1))
+    def __init__(self, access: Access) -> None:
+        self._facts = access.facts
+        self._terminal = access.credentials["terminal"].reveal()
+        self._page_url = access.base_url.rstrip("/") + PAGE_PATH
+        minutes = math.ceil(access.facts.session / timedelta(minutes=1))
         self._expiry_minutes = min(max(minutes, EXPIRY_MINUTES_MIN), EXPIRY_MINUTES_MAX)
-        self._wire = Wire(settings.base_url, deadline_s=settings.deadline_s, redact=redact, on_call=on_call)
+        self._wire = Wire(access.base_url, deadline_s=access.deadline_s, redact=redact, on_call=access.on_call)
 
     @property
     def facts(self) -> Facts:
@@ -197,7 +185,7 @@ class Saman:
     async def open(self, order: Order) -> Opened | Declined | Silent:
         asked = {
             "action": "token",
-            "TerminalId": self._settings.terminal,
+            "TerminalId": self._terminal,
             "Amount": int(order.amount),
             "ResNum": order.number,
             "RedirectUrl": order.return_url,
@@ -222,7 +210,7 @@ class Saman:
         state = _state(said)
         bank_ref = matching(_REF, said.get("refnum")) or None
         # MID is the terminal's number too.
-        is_ours = all(said.get(name) in (None, "", self._settings.terminal) for name in ("mid", "terminalid"))
+        is_ours = all(said.get(name) in (None, "", self._terminal) for name in ("mid", "terminalid"))
         return Returned(
             claims_paid=state == PAID and bank_ref is not None and is_ours,
             bank_ref=bank_ref,
@@ -289,7 +277,7 @@ class Saman:
         return Silent(f"code_{answer.result_code}")
 
     async def _ask(self, path: str, ref: str, about: str = "") -> _Answer | Silent:
-        body = msgspec.json.encode({"RefNum": ref, "TerminalNumber": int(self._settings.terminal)})
+        body = msgspec.json.encode({"RefNum": ref, "TerminalNumber": int(self._terminal)})
         answer = await self._wire.post(path, body, _READER, {}, STATUSES, about)
         if isinstance(answer, Silent):
             return answer
@@ -302,7 +290,7 @@ class Saman:
         detail = answer.transaction_detail
         if detail is None or detail.ref_num is None or detail.ref_num != attempt.bank_ref:
             return GARBAGE
-        if detail.terminal_number != int(self._settings.terminal) or not detail.orginal_amount:
+        if detail.terminal_number != int(self._terminal) or not detail.orginal_amount:
             return GARBAGE
         # The bank does not say whose order a receipt pays, and confirms one as often as it is asked, for whatever
         # order we mean. So the number is that of who asks, and the guard is that a receipt pays one attempt only, which
@@ -370,17 +358,12 @@ def redact(body: bytes) -> str:
 # --- the kind ---------------------------------------------------------------------------------------------------------
 
 
-def _make(access: Access) -> Saman:
-    settings = SamanSettings(access.base_url, access.credentials["terminal"].reveal(), access.deadline_s)
-    return Saman(settings, access.facts, access.on_call)
-
-
 KIND = Kind(
     facts=FACTS,
     base_url="https://sep.shaparak.ir",
     fields=(CredentialField("terminal", r"[1-9][0-9]{0,14}", "شمارهٔ پایانه", "terminal number"),),
     codes=CODES,
-    make=_make,
+    make=Saman,
     notes=(
         "The bank knows the gateway by the address of its server, which must be registered; there is no key.",
         "The bank tells no finer reason than failed, so a buyer is never told that the balance was too low.",

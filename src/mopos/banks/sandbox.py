@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -37,37 +36,18 @@ from mopos.banks.port import (
     Unverified,
 )
 from mopos.banks.reading import GARBAGE, redacted
-from mopos.banks.wire import AnswerReader, Transcript, Wire
+from mopos.banks.wire import AnswerReader, Wire
 from mopos.base.money import RIAL_MAX, Rial
-from mopos.base.secret import Secret
 
 # --- settings ---------------------------------------------------------------------------------------------------------
-
-
-_SESSION, _VERIFY_DEADLINE, _REVERSE_WITHIN = timedelta(minutes=15), timedelta(minutes=30), timedelta(hours=3)
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
-    """Where the bank is, who we are there, and what it promises."""
-
-    base_url: str
-    terminal: str
-    key: Secret
-    deadline_s: float = 10.0
-    """The longest that one call may take, all of it; then it is silence."""
-    session: timedelta = _SESSION
-    verify_deadline: timedelta = _VERIFY_DEADLINE
-    reverse_within: timedelta = _REVERSE_WITHIN
-
 
 FACTS = Facts(
     name="sandbox",
     title_fa="بانک آزمایشی",
     title_en="Sandbox bank",
-    session=_SESSION,
-    verify_deadline=_VERIFY_DEADLINE,
-    reverse_within=_REVERSE_WITHIN,
+    session=timedelta(minutes=15),
+    verify_deadline=timedelta(minutes=30),
+    reverse_within=timedelta(hours=3),
     can_refund=True,
     reports=True,
 )
@@ -181,17 +161,12 @@ _MASKED_PAN = re.compile(r"[0-9]{6}\*{6}[0-9]{4}")
 class Sandbox:
     """The verbs of `banks/port.py` at the sandbox bank."""
 
-    def __init__(self, settings: SandboxSettings, on_call: Callable[[Transcript], None] | None = None) -> None:
-        self._settings = settings
-        self._pay_url = settings.base_url.rstrip("/") + "/pay"
-        self._key = settings.key.reveal().encode()
-        self._wire = Wire(settings.base_url, deadline_s=settings.deadline_s, redact=redact, on_call=on_call)
-        self._facts = replace(
-            FACTS,
-            session=settings.session,
-            verify_deadline=settings.verify_deadline,
-            reverse_within=settings.reverse_within,
-        )
+    def __init__(self, access: Access) -> None:
+        self._facts = access.facts
+        self._terminal = access.credentials["terminal"].reveal()
+        self._key = access.credentials["key"].reveal().encode()
+        self._pay_url = access.base_url.rstrip("/") + "/pay"
+        self._wire = Wire(access.base_url, deadline_s=access.deadline_s, redact=redact, on_call=access.on_call)
 
     @property
     def facts(self) -> Facts:
@@ -210,7 +185,7 @@ class Sandbox:
                 "description": order.description[:DESCRIPTION_LENGTH_MAX],
                 "order": order.number,
                 "return_url": order.return_url,
-                "terminal": self._settings.terminal,
+                "terminal": self._terminal,
             },
         )
         if isinstance(answer, Silent):
@@ -267,7 +242,7 @@ class Sandbox:
                 "amount": int(amount),
                 "order": attempt.number,
                 "refund": refund_number,
-                "terminal": self._settings.terminal,
+                "terminal": self._terminal,
                 "token": attempt.token,
             },
         )
@@ -290,14 +265,14 @@ class Sandbox:
         return Accepted()
 
     async def report(self, day: date, after: str = "") -> ReportPage | Silent:
-        path, query = "/api/report", {"after": after, "day": day.isoformat(), "terminal": self._settings.terminal}
+        path, query = "/api/report", {"after": after, "day": day.isoformat(), "terminal": self._terminal}
         signature = hmac.digest(self._key, f"{path}\n{urlencode(query)}".encode(), "sha256").hex()
         answer = await self._wire.get(path, query, _REPORT_READER, {"X-Signature": signature})
         if isinstance(answer, Silent):
             return answer
         if answer.code != DONE:
             return Silent(f"code_{answer.code}")
-        if answer.terminal != self._settings.terminal or answer.day != query["day"] or answer.next == after != "":
+        if answer.terminal != self._terminal or answer.day != query["day"] or answer.next == after != "":
             return GARBAGE
         lines = [ReportLine(line.kind, line.order, line.ref, Rial(line.amount), line.at) for line in answer.lines]
         return ReportPage(lines, answer.next, Rial(answer.commission))
@@ -316,7 +291,7 @@ class Sandbox:
         return {
             "amount": int(attempt.amount),
             "order": attempt.number,
-            "terminal": self._settings.terminal,
+            "terminal": self._terminal,
             "token": attempt.token,
         }
 
@@ -326,7 +301,7 @@ class Sandbox:
         answer = await self._wire.post(path, body, _READER, {"X-Signature": signature}, about=order_number)
         if isinstance(answer, Silent):
             return answer
-        if answer.terminal != self._settings.terminal or answer.order != order_number:
+        if answer.terminal != self._terminal or answer.order != order_number:
             return GARBAGE
         return answer
 
@@ -375,19 +350,6 @@ def redact(body: bytes) -> str:
 # --- the kind ---------------------------------------------------------------------------------------------------------
 
 
-def _make(access: Access) -> Sandbox:
-    settings = SandboxSettings(
-        access.base_url,
-        access.credentials["terminal"].reveal(),
-        access.credentials["key"],
-        access.deadline_s,
-        access.facts.session,
-        access.facts.verify_deadline,
-        access.facts.reverse_within,
-    )
-    return Sandbox(settings, access.on_call)
-
-
 KIND = Kind(
     facts=FACTS,
     base_url="http://127.0.0.1:8001",
@@ -396,5 +358,5 @@ KIND = Kind(
         CredentialField("key", r"[!-~]{1,200}", "کلید پایانه", "terminal key", secret=True),
     ),
     codes=CODES,
-    make=_make,
+    make=Sandbox,
 )
