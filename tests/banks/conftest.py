@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
-import json
-import ssl
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import pytest
+from tests.banks import process
+from tests.banks.process import Process
 
 from mopos.banks.kind import Access
 from mopos.banks.port import Attempt, Opened, Order
@@ -27,33 +24,15 @@ KEY = "canary-key-7c1f"
 TERMINAL = "10000001"
 DEADLINE_S = 0.9
 
-_RUN = """
-import json, sys
-from mopos.banks import sandbox_sim
-from mopos.banks.sim import service
-from mopos.banks.sim.state import Terminal
-options = json.loads(sys.argv[1])
-terminals = tuple(Terminal(*one) for one in options.pop("terminals"))
-service.run(sandbox_sim.SIM, port=0, terminals=terminals, on_listening=lambda url: print(url, flush=True), **options)
-"""
-
 _numbers = itertools.count(1001)
 
 
 @dataclass
-class RunningBank:
+class RunningBank(Process):
     """A sandbox bank in its own process."""
 
-    url: str
-    process: subprocess.Popen[str]
     terminal: str = TERMINAL
     key: str = KEY
-
-    def stop(self) -> str:
-        """Stop it gently. Returns all that it wrote."""
-        self.process.terminate()
-        written, _ = self.process.communicate(timeout=20)
-        return written
 
 
 @dataclass
@@ -83,17 +62,8 @@ class Gateway:
 
 def start_bank(**options: Any) -> RunningBank:
     """Start a sandbox bank and wait until it listens."""
-    options = {"terminals": [[TERMINAL, KEY]], "deadline_s": DEADLINE_S, **options}
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, json.dumps(options)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert url.startswith("http://"), url + process.stdout.read()
-    return RunningBank(url, process)
+    bank = process.start("sandbox", [{"number": TERMINAL, "key": KEY}], **{"deadline_s": DEADLINE_S, **options})
+    return RunningBank(bank.url, bank.running)
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +81,7 @@ def bank_with() -> Iterator[Callable[..., RunningBank]]:
 
         def start(**options: Any) -> RunningBank:
             bank = start_bank(**options)
-            running.callback(lambda: bank.process.poll() is None and bank.stop())
+            running.callback(lambda: bank.is_up and bank.stop())
             return bank
 
         yield start
@@ -147,33 +117,4 @@ async def gateway(shared_bank: RunningBank) -> AsyncIterator[Gateway]:
 @pytest.fixture
 def tcp_server() -> Callable[..., contextlib.AbstractAsyncContextManager[str]]:
     """A server that says whatever bytes it likes."""
-    return _tcp_server
-
-
-@contextlib.asynccontextmanager
-async def _tcp_server(
-    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    """A bank that says whatever it likes, byte by byte."""
-    calls: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await handle(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        calls.add(asyncio.create_task(serve(reader, writer)))
-
-    server = await asyncio.start_server(take, "127.0.0.1", 0, ssl=tls)
-    try:
-        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
+    return process.server

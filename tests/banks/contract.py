@@ -6,17 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import re
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+from tests.banks.process import Process, server, start
 
 from mopos.banks import asking
 from mopos.banks.asking import Answer
@@ -24,6 +22,7 @@ from mopos.banks.kind import Access, Kind
 from mopos.banks.port import Attempt, Bank, Decline, Facts, Opened, Order
 from mopos.banks.sim.buyer import Form, NoForm, cancel_at_bank, pay_at_bank
 from mopos.banks.sim.state import Simulator
+from mopos.banks.sims import SIMS
 from mopos.banks.wire import Transcript
 from mopos.base.money import Rial
 
@@ -91,64 +90,12 @@ TELLS_ALL = Protocol(EVERY_REASON)
 
 # --- a simulator in its own process -----------------------------------------------------------------------------------
 
+
 # Its clock goes on by as many seconds as it is told on a line of its standard input. Any return address will do.
-_RUN = """
-import json, sys, threading
-from dataclasses import replace
-from datetime import timedelta
-from mopos.banks.sims import SIMS
-from mopos.banks.sim import service
-from mopos.base.clock import system_clock
-ahead = timedelta(0)
-def clock():
-    return system_clock() + ahead
-def listen():
-    global ahead
-    for line in sys.stdin:
-        ahead += timedelta(seconds=float(line))
-        print("moved", flush=True)
-sim = SIMS[sys.argv[1]]
-threading.Thread(target=listen, daemon=True).start()
-service.run(sim, port=0, clock=clock, terminals=(replace(sim.terminal, domain=""),),
-            on_listening=lambda url: print(url, flush=True), **json.loads(sys.argv[2]))
-"""
-
-
-@dataclass
-class Process:
-    """A simulated bank in a process of its own."""
-
-    url: str
-    running: subprocess.Popen[str]
-
-    def move_clock(self, seconds: float) -> None:
-        """So much later it is at the bank."""
-        assert self.running.stdin is not None
-        assert self.running.stdout is not None
-        self.running.stdin.write(f"{seconds}\n")
-        self.running.stdin.flush()
-        assert self.running.stdout.readline() == "moved\n"
-
-    def stop(self) -> str:
-        """Stop it gently. Returns what it wrote."""
-        self.running.terminate()
-        written, _ = self.running.communicate(timeout=20)
-        return written
-
-
-def start(kind: str, **options: Any) -> Process:
-    """Start a kind's simulator and wait until it listens."""
-    running = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, kind, json.dumps({"deadline_s": DEADLINE_S, **options})],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert running.stdout is not None
-    url = running.stdout.readline().strip()
-    assert url.startswith("http://"), url + running.stdout.read()
-    return Process(url, running)
+def start_own(kind: str, **options: Any) -> Process:
+    """Start a kind's simulator with the terminal of its own, which has no registered domain here."""
+    terminal = asdict(replace(SIMS[kind].terminal, domain=""))
+    return start(kind, [terminal], **{"deadline_s": DEADLINE_S, **options})
 
 
 # --- the gateway, as far as a bank sees it ----------------------------------------------------------------------------
@@ -339,35 +286,6 @@ def other_credentials(kind: Kind, credentials: Mapping[str, str], name: str) -> 
 
 
 # --- servers that are no bank -----------------------------------------------------------------------------------------
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@contextlib.asynccontextmanager
-async def server(handle: Handler) -> AsyncIterator[str]:
-    """A server that says whatever it likes, byte by byte."""
-    calls: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await handle(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        calls.add(asyncio.create_task(serve(reader, writer)))
-
-    listening = await asyncio.start_server(take, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
 
 
 class Request(NamedTuple):

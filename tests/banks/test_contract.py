@@ -76,7 +76,7 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def process(name: str) -> Iterator[Process]:
     """Its simulator, for all tests that leave the clock alone."""
-    one = contract.start(name)
+    one = contract.start_own(name)
     yield one
     one.stop()
 
@@ -98,7 +98,7 @@ async def impatient(name: str, process: Process) -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def later(name: str) -> AsyncIterator[Gateway]:
     """Our connector to a bank of its own, whose clock can be moved: some banks open nothing when clocks differ."""
-    process = contract.start(name)
+    process = contract.start_own(name)
     async with gateway_at(KINDS[name], SIMS[name], process.url, process=process) as one:
         yield one
     process.stop()
@@ -1005,7 +1005,7 @@ async def test_each_call_about_an_order_says_so(gateway: Gateway) -> None:
 
 
 async def test_what_the_simulator_writes_holds_no_card(name: str) -> None:
-    process = contract.start(name)
+    process = contract.start_own(name)
     async with gateway_at(KINDS[name], SIMS[name], process.url) as gateway:
         attempt, fields = await gateway.paid()
         assert is_yes(await gateway.came_back(attempt, fields), attempt)

@@ -294,7 +294,7 @@ GREEN = {row[1].__name__: row[1:] for row in SABOTAGE}
 @pytest.fixture(scope="module")
 def process() -> Iterator[Process]:
     """The sandbox bank."""
-    one = contract.start("sandbox")
+    one = contract.start_own("sandbox")
     yield one
     one.stop()
 

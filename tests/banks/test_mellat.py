@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import re
 import ssl
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +17,13 @@ from urllib.parse import parse_qsl
 
 import httpx2
 import pytest
+from tests.banks import process
+from tests.banks.process import Process
 
 from mopos.banks.asking import after_return, ask
 from mopos.banks.kind import Access
 from mopos.banks.mellat import FACTS, KIND, Mellat
+from mopos.banks.mellat_sim import SIM
 from mopos.banks.port import (
     Accepted,
     Attempt,
@@ -54,45 +54,25 @@ INQUIRE, REVERSE = "bpInquiryRequest", "bpReversalRequest"
 ASKING = [VERIFY, SETTLE, INQUIRE, REVERSE]
 Members = list[tuple[str, str]]
 
-_RUN = """
-import json, sys
-from dataclasses import replace
-from mopos.banks import mellat_sim
-from mopos.banks.sim import service
-sim, options = mellat_sim.SIM, json.loads(sys.argv[1])
-one = replace(sim.terminal, domain=options.pop("domain"))
-other = replace(sim.terminal, number="2234568", password="other-password")
-service.run(sim, port=0, terminals=(one, other), on_listening=lambda url: print(url, flush=True), **options)
-"""
-
 _numbers = itertools.count(80_001)
 
 
-def start(domain: str = "", **options: Any) -> tuple[str, subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, json.dumps({"domain": domain, "deadline_s": 1.0, **options})],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert url.startswith("http://"), url + process.stdout.read()
-    return url, process
+def start(domain: str = "", **options: Any) -> Process:
+    one = asdict(replace(SIM.terminal, domain=domain))
+    other = asdict(replace(SIM.terminal, number="2234568", password="other-password"))
+    return process.start("mellat", [one, other], **{"deadline_s": 1.0, **options})
 
 
-def stop(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    written, _ = process.communicate(timeout=20)
-    assert written == ""
+def stop(bank: Process) -> None:
+    assert bank.stop() == ""
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[str]:
     """One bank for all tests that need no other settings."""
-    url, process = start(domain="example.ir")
-    yield url
-    stop(process)
+    bank = start(domain="example.ir")
+    yield bank.url
+    stop(bank)
 
 
 @pytest.fixture
@@ -101,9 +81,9 @@ def bank_with() -> Iterator[Callable[..., str]]:
     with ExitStack() as running:
 
         def begin(**options: Any) -> str:
-            url, process = start(**options)
-            running.callback(stop, process)
-            return url
+            bank = start(**options)
+            running.callback(stop, bank)
+            return bank.url
 
         yield begin
 

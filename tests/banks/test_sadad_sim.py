@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 import pytest
+from tests.banks import process
 
 from mopos.banks.kind import Access
 from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Opened, Order, Pending, Silent
@@ -39,16 +37,6 @@ RETURN_URL = "https://pay.shop.example/pay/return/x"
 SITE = "https://pay.shop.example/"
 DEADLINE_S = 0.9
 
-_RUN = """
-import json, sys
-from mopos.banks import sadad_sim
-from mopos.banks.sim import service
-from mopos.banks.sim.state import Terminal
-options = json.loads(sys.argv[1])
-terminals = tuple(Terminal(**one) for one in options.pop("terminals"))
-service.run(sadad_sim.SIM, port=0, terminals=terminals, on_listening=lambda url: print(url, flush=True), **options)
-"""
-
 _numbers = itertools.count(1001)
 
 # --- the bank, and who asks it ----------------------------------------------------------------------------------------
@@ -57,22 +45,11 @@ _numbers = itertools.count(1001)
 @contextlib.contextmanager
 def running_bank(**options: Any) -> Iterator[str]:
     """A simulated Sadad in a process of its own."""
-    given = json.dumps({"terminals": TERMINALS, "deadline_s": DEADLINE_S, **options})
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, given],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert url.startswith("http://"), url + process.stdout.read()
+    bank = process.start("sadad", **{"terminals": TERMINALS, "deadline_s": DEADLINE_S, **options})
     try:
-        yield url
+        yield bank.url
     finally:
-        process.terminate()
-        written, _ = process.communicate(timeout=20)
-        assert "Traceback" not in written
+        assert "Traceback" not in bank.stop()
 
 
 class Later(NamedTuple):

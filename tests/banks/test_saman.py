@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
+from tests.banks import process
+from tests.banks.process import Process
 
 from mopos.banks.kind import Access
 from mopos.banks.port import Accepted, Attempt, Bank, Confirmed, Decline, Declined, Opened, Order, Pending
@@ -30,82 +29,35 @@ OPEN, PAGE, LINK = "/onlinepg/onlinepg", "/OnlinePG/OnlinePG", "/OnlinePG/SendTo
 VERIFY = "/verifyTxnRandomSessionkey/ipg/VerifyTransaction"
 REVERSE = "/verifyTxnRandomSessionkey/ipg/ReverseTransaction"
 
-# Two terminals: one with no registered domain, one with. Its clock goes on by as many seconds as a line says.
-_RUN = """
-import json, sys, threading
-from datetime import timedelta
-from mopos.banks import saman_sim
-from mopos.banks.sim import service
-from mopos.banks.sim.state import Terminal
-from mopos.base.clock import system_clock
-ahead = timedelta(0)
-def clock():
-    return system_clock() + ahead
-def listen():
-    global ahead
-    for line in sys.stdin:
-        ahead += timedelta(seconds=float(line))
-        print("moved", flush=True)
-threading.Thread(target=listen, daemon=True).start()
-service.run(saman_sim.SIM, port=0, clock=clock, terminals=(Terminal("2015"), Terminal("2016", domain="example.ir")),
-            on_listening=lambda url: print(url, flush=True), **json.loads(sys.argv[1]))
-"""
+# One with no registered domain, one with.
+TERMINALS = [{"number": "2015"}, {"number": "2016", "domain": "example.ir"}]
 
 _numbers = count(50_001)
 
 
-@dataclass
-class Running:
-    """The bank, and a client that speaks to it as it likes."""
-
-    url: str
-    process: subprocess.Popen[str]
-
-    def move_clock(self, seconds: float) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{seconds}\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "moved\n"
-
-    def stop(self) -> str:
-        self.process.terminate()
-        return self.process.communicate(timeout=20)[0]
-
-
-def start(**options: Any) -> Running:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, json.dumps(options)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
-    assert url.startswith("http://"), url + process.stdout.read()
-    return Running(url, process)
+def start(**options: Any) -> Process:
+    return process.start("saman", TERMINALS, **options)
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Running]:
+def shared() -> Iterator[Process]:
     bank = start()
     yield bank
     assert bank.stop() == ""
 
 
 @pytest.fixture
-def started() -> Iterator[Callable[..., Running]]:
+def started() -> Iterator[Callable[..., Process]]:
     """Start a bank whose clock may be moved; it is stopped after the test."""
-    running: list[Running] = []
+    running: list[Process] = []
 
-    def begin(**options: Any) -> Running:
+    def begin(**options: Any) -> Process:
         running.append(start(**options))
         return running[-1]
 
     yield begin
     for bank in running:
-        if bank.process.poll() is None:
+        if bank.is_up:
             bank.stop()
 
 
@@ -116,7 +68,7 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def ours(shared: Running) -> AsyncIterator[Bank]:
+async def ours(shared: Process) -> AsyncIterator[Bank]:
     """Our connector to the shared bank."""
     bank = KIND.make(Access(shared.url, KIND.check({"terminal": "2015"}), KIND.facts))
     yield bank
@@ -143,28 +95,28 @@ async def say(client: httpx2.AsyncClient, url: str, said: object) -> dict[str, A
     return told
 
 
-async def open_order(client: httpx2.AsyncClient, bank: Running, **changes: Any) -> str:
+async def open_order(client: httpx2.AsyncClient, bank: Process, **changes: Any) -> str:
     told = await say(client, bank.url + OPEN, token_request(**changes))
     assert told["status"] == 1, told
     return str(told["token"])
 
 
-def way(bank: Running, token: str, **more: str) -> Form:
+def way(bank: Process, token: str, **more: str) -> Form:
     return Form("POST", bank.url + PAGE, {"Token": token, **more}, REFERER)
 
 
-async def paid(client: httpx2.AsyncClient, bank: Running, card: str = "paid", **changes: Any) -> dict[str, str]:
+async def paid(client: httpx2.AsyncClient, bank: Process, card: str = "paid", **changes: Any) -> dict[str, str]:
     """What the browser of a buyer who has paid takes back."""
     back = await pay_at_bank(client, way(bank, await open_order(client, bank, **changes)), card)
     assert back is not None
     return dict(back.fields)
 
 
-async def ask(client: httpx2.AsyncClient, bank: Running, path: str, ref: str, terminal: int = 2015) -> dict[str, Any]:
+async def ask(client: httpx2.AsyncClient, bank: Process, path: str, ref: str, terminal: int = 2015) -> dict[str, Any]:
     return await say(client, bank.url + path, {"RefNum": ref, "TerminalNumber": terminal})
 
 
-async def code(client: httpx2.AsyncClient, bank: Running, path: str, ref: str, terminal: int = 2015) -> int:
+async def code(client: httpx2.AsyncClient, bank: Process, path: str, ref: str, terminal: int = 2015) -> int:
     told = await ask(client, bank, path, ref, terminal)
     assert told["Success"] is (told["ResultCode"] in (0, 2))
     assert (told["TransactionDetail"] is None) is not told["Success"]
@@ -187,7 +139,7 @@ def shape(said: Any) -> Any:
 # --- the token ---
 
 
-async def test_a_token(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_a_token(shared: Process, client: httpx2.AsyncClient) -> None:
     told = await say(client, shared.url + OPEN, token_request())
     assert shape(told) == shape(on_file("token"))
     assert re.fullmatch("[0-9a-f]{32}", told["token"])
@@ -209,7 +161,7 @@ async def test_a_token(shared: Running, client: httpx2.AsyncClient) -> None:
         {"TerminalId": "2016", "RedirectUrl": "http://example.ir:8443/back?a=b"},
     ],
 )
-async def test_a_token_is_given(shared: Running, client: httpx2.AsyncClient, changes: dict[str, Any]) -> None:
+async def test_a_token_is_given(shared: Process, client: httpx2.AsyncClient, changes: dict[str, Any]) -> None:
     await open_order(client, shared, **changes)
 
 
@@ -245,14 +197,14 @@ async def test_a_token_is_given(shared: Running, client: httpx2.AsyncClient, cha
     ],
 )
 async def test_a_token_is_refused(
-    shared: Running, client: httpx2.AsyncClient, changes: dict[str, Any], state: str
+    shared: Process, client: httpx2.AsyncClient, changes: dict[str, Any], state: str
 ) -> None:
     told = await say(client, shared.url + OPEN, token_request(**changes))
     assert shape(told) == shape(on_file("token-refused"))
     assert (told["status"], told["errorCode"]) == (-1, state)
 
 
-async def test_a_number_is_good_once(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_a_number_is_good_once(shared: Process, client: httpx2.AsyncClient) -> None:
     number = str(next(_numbers))
     await open_order(client, shared, ResNum=number)
     assert (await say(client, shared.url + OPEN, token_request(ResNum=number)))["errorCode"] == "5"
@@ -260,7 +212,7 @@ async def test_a_number_is_good_once(shared: Running, client: httpx2.AsyncClient
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"canary", b"action=token", b"\xff", b"[" * 5_000])
-async def test_what_is_no_request(shared: Running, client: httpx2.AsyncClient, body: bytes) -> None:
+async def test_what_is_no_request(shared: Process, client: httpx2.AsyncClient, body: bytes) -> None:
     refused = (await client.post(shared.url + OPEN, content=body)).json()
     assert (refused["status"], refused["errorCode"]) == (-1, "5")
     for path in (VERIFY, REVERSE):
@@ -289,7 +241,7 @@ async def test_what_is_no_request(shared: Running, client: httpx2.AsyncClient, b
     ],
 )
 async def test_who_is_let_in(
-    shared: Running, client: httpx2.AsyncClient, method: str, path: str, more: dict[str, str], referer: str, status: int
+    shared: Process, client: httpx2.AsyncClient, method: str, path: str, more: dict[str, str], referer: str, status: int
 ) -> None:
     token = await open_order(client, shared)
     name = "token" if path == LINK else "Token"
@@ -298,12 +250,12 @@ async def test_who_is_let_in(
     assert ('name="card"' in page.text) is (status == 200)
 
 
-async def test_a_token_that_nobody_has_leads_nowhere(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_a_token_that_nobody_has_leads_nowhere(shared: Process, client: httpx2.AsyncClient) -> None:
     assert (await way(shared, "0" * 32).send(client)).status_code == 404
     assert (await way(shared, "").send(client)).status_code == 404
 
 
-async def test_a_long_address_is_not_returned_to_by_query(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_a_long_address_is_not_returned_to_by_query(shared: Process, client: httpx2.AsyncClient) -> None:
     for length, status in ((1538, 200), (1539, 404)):
         token = await open_order(client, shared, RedirectUrl=RETURN + "x" * (length - len(RETURN)))
         assert (await way(shared, token, GetMethod="true").send(client)).status_code == status
@@ -313,7 +265,7 @@ async def test_a_long_address_is_not_returned_to_by_query(shared: Running, clien
 # --- the return ---
 
 
-async def test_the_return_of_who_has_paid(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_the_return_of_who_has_paid(shared: Process, client: httpx2.AsyncClient) -> None:
     number = str(next(_numbers))
     token = await open_order(client, shared, ResNum=number)
     back = await pay_at_bank(client, way(shared, token))
@@ -337,20 +289,20 @@ async def test_the_return_of_who_has_paid(shared: Running, client: httpx2.AsyncC
     assert re.fullmatch("[0-9a-f]{64}", fields["HashedCardNumber"])
 
 
-async def test_the_return_of_who_has_cancelled(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_the_return_of_who_has_cancelled(shared: Process, client: httpx2.AsyncClient) -> None:
     number = str(next(_numbers))
     back = await cancel_at_bank(client, way(shared, await open_order(client, shared, ResNum=number)))
     assert back is not None
     assert back.fields == on_file("return-cancelled") | {"ResNum": number}
 
 
-async def test_the_return_of_who_was_refused(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_the_return_of_who_was_refused(shared: Process, client: httpx2.AsyncClient) -> None:
     fields = await paid(client, shared, "insufficient_funds")
     assert list(fields) == list(on_file("return-failed"))
     assert (fields["State"], fields["Status"], fields["RefNum"], fields["RRN"]) == ("Failed", "3", "", "")
 
 
-async def test_the_return_of_who_was_too_late(started: Callable[..., Running], client: httpx2.AsyncClient) -> None:
+async def test_the_return_of_who_was_too_late(started: Callable[..., Process], client: httpx2.AsyncClient) -> None:
     bank = started()
     token = await open_order(client, bank)
     bank.move_clock(1_199)
@@ -362,7 +314,7 @@ async def test_the_return_of_who_was_too_late(started: Callable[..., Running], c
 
 
 async def test_the_return_comes_by_query_where_the_form_asks_for_it(
-    shared: Running, client: httpx2.AsyncClient
+    shared: Process, client: httpx2.AsyncClient
 ) -> None:
     token = await open_order(client, shared, RedirectUrl=RETURN + "?kept=1")
     back = await pay_at_bank(client, way(shared, token, GetMethod="true"))
@@ -373,7 +325,7 @@ async def test_the_return_comes_by_query_where_the_form_asks_for_it(
 
 @pytest.mark.parametrize("by", ["", "true"])
 async def test_a_receipt_with_plus_and_slash_survives_the_whole_way(
-    shared: Running, client: httpx2.AsyncClient, ours: Bank, by: str
+    shared: Process, client: httpx2.AsyncClient, ours: Bank, by: str
 ) -> None:
     fields: dict[str, str] = {}
     for _ in range(60):  # four of ten receipts have both
@@ -398,7 +350,7 @@ async def test_a_receipt_with_plus_and_slash_survives_the_whole_way(
 # --- verify and reverse ---
 
 
-async def test_verify_is_answered_as_often_as_it_is_asked(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_verify_is_answered_as_often_as_it_is_asked(shared: Process, client: httpx2.AsyncClient) -> None:
     fields = await paid(client, shared)
     first = await ask(client, shared, VERIFY, fields["RefNum"])
     assert shape(first) == shape(on_file("verify"))
@@ -414,7 +366,7 @@ async def test_verify_is_answered_as_often_as_it_is_asked(shared: Running, clien
         assert (again["ResultCode"], again["TransactionDetail"]) == (2, detail)
 
 
-async def test_whom_verify_and_reverse_do_not_know(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_whom_verify_and_reverse_do_not_know(shared: Process, client: httpx2.AsyncClient) -> None:
     ref = (await paid(client, shared))["RefNum"]
     for path in (VERIFY, REVERSE):
         assert await code(client, shared, path, ref, terminal=2017) == -105
@@ -435,12 +387,12 @@ async def test_whom_verify_and_reverse_do_not_know(shared: Running, client: http
         {"refnum": "x", "TerminalNumber": 2015},
     ],
 )
-async def test_verify_and_reverse_are_strict(shared: Running, client: httpx2.AsyncClient, said: dict[str, Any]) -> None:
+async def test_verify_and_reverse_are_strict(shared: Process, client: httpx2.AsyncClient, said: dict[str, Any]) -> None:
     for path in (VERIFY, REVERSE):
         assert (await client.post(shared.url + path, json=said)).status_code == 400
 
 
-async def test_reverse_is_for_what_is_verified(shared: Running, client: httpx2.AsyncClient) -> None:
+async def test_reverse_is_for_what_is_verified(shared: Process, client: httpx2.AsyncClient) -> None:
     ref = (await paid(client, shared))["RefNum"]
     assert await code(client, shared, REVERSE, ref) == -2
     assert await code(client, shared, VERIFY, ref) == 0
@@ -451,7 +403,7 @@ async def test_reverse_is_for_what_is_verified(shared: Running, client: httpx2.A
 
 
 async def test_what_is_not_verified_in_30_minutes_is_given_back(
-    started: Callable[..., Running], client: httpx2.AsyncClient
+    started: Callable[..., Process], client: httpx2.AsyncClient
 ) -> None:
     bank = started()
     in_time, late = (await paid(client, bank))["RefNum"], (await paid(client, bank))["RefNum"]
@@ -464,7 +416,7 @@ async def test_what_is_not_verified_in_30_minutes_is_given_back(
 
 
 async def test_reverse_is_too_late_50_minutes_after_the_payment_however_late_it_was_verified(
-    started: Callable[..., Running], client: httpx2.AsyncClient
+    started: Callable[..., Process], client: httpx2.AsyncClient
 ) -> None:
     bank = started()
     in_time, late = (await paid(client, bank))["RefNum"], (await paid(client, bank))["RefNum"]
@@ -479,7 +431,7 @@ async def test_reverse_is_too_late_50_minutes_after_the_payment_however_late_it_
 
 
 async def test_a_bank_that_starts_again_knows_its_receipts(
-    started: Callable[..., Running], client: httpx2.AsyncClient, tmp_path: Path
+    started: Callable[..., Process], client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
     options = {"book_path": str(tmp_path / "book")}
     bank = started(**options)
@@ -536,7 +488,7 @@ async def test_what_was_really_taken_is_told(client: httpx2.AsyncClient, ours: B
     assert answer.amount == Rial(AMOUNT // 10)
 
 
-async def test_a_terminal_that_the_bank_does_not_know(shared: Running, ours: Bank) -> None:
+async def test_a_terminal_that_the_bank_does_not_know(shared: Process, ours: Bank) -> None:
     assert await ours.probe() == Accepted()
     stranger = KIND.make(Access(shared.url, KIND.check({"terminal": "2017"}), KIND.facts))
     try:

@@ -345,8 +345,8 @@ async def test_a_killed_bank_remembers(
         opened, attempt = await gateway.open()
         await pay_at_bank(gateway.browser, opened.redirect)
         waiting, later = await gateway.open()
-    first.process.kill()
-    first.process.communicate()
+    first.running.kill()
+    first.running.communicate()
     async with gateway_at(bank_with(book_path=path, seed=5).url) as gateway:
         assert isinstance(await gateway.bank.verify(attempt), Confirmed)
         page = Form("POST", f"{gateway.url}/pay", waiting.redirect.fields)
@@ -363,7 +363,7 @@ async def test_requests_under_way_end_before_the_bank_stops(
         await pay_at_bank(gateway.browser, opened.redirect, "verify_slow")
         asking = asyncio.create_task(gateway.bank.verify(attempt))
         await asyncio.sleep(0.2)
-        bank.process.terminate()
+        bank.running.terminate()
         assert isinstance(await asking, Confirmed)
     written = await asyncio.to_thread(bank.stop)
     assert written == ""

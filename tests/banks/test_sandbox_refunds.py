@@ -105,7 +105,7 @@ async def test_the_book_survives_a_kill(bank_with: Callable[..., RunningBank], g
     async with gateway_at(first.url) as gateway:
         attempt = await verified(gateway)
         told = await gateway.bank.refund(attempt, "1", Rial(200_000))
-    with first.process as process:
+    with first.running as process:
         process.kill()
     async with gateway_at(bank_with(book_path=book).url) as gateway:
         assert await gateway.bank.refund(attempt, "1", Rial(200_000)) == told

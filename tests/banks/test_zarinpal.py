@@ -6,16 +6,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import pytest
+from tests.banks import process
 
 from mopos.banks.kind import Access
 from mopos.banks.port import (
@@ -43,37 +41,17 @@ RETURN_URL = "https://pay.example.ir/pay/return/canary-ref"
 TERMINALS = [{"number": OURS, "merchant_id": OURS, "domain": "example.ir"}, {"number": THEIRS, "merchant_id": THEIRS}]
 DEADLINE_S = 0.9
 
-_RUN = """
-import json, sys
-from mopos.banks import zarinpal_sim
-from mopos.banks.sim import service
-from mopos.banks.sim.state import Terminal
-options = json.loads(sys.argv[1])
-terminals = tuple(Terminal(**one) for one in options.pop("terminals"))
-service.run(zarinpal_sim.SIM, port=0, terminals=terminals, on_listening=lambda url: print(url, flush=True), **options)
-"""
-
 _numbers = itertools.count(1001)
 
 
 @contextlib.contextmanager
 def running_bank(**options: Any) -> Iterator[str]:
     """Zarinpal's simulator in its own process. Its address."""
-    options = {"terminals": TERMINALS, "deadline_s": DEADLINE_S, **options}
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, json.dumps(options)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().strip()
+    bank = process.start("zarinpal", **{"terminals": TERMINALS, "deadline_s": DEADLINE_S, **options})
     try:
-        assert url.startswith("http://"), url + process.stdout.read()
-        yield url
+        yield bank.url
     finally:
-        process.terminate()
-        written, _ = process.communicate(timeout=20)
+        written = bank.stop()
     assert written == ""
 
 
