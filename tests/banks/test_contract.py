@@ -678,16 +678,8 @@ async def test_what_is_no_answer_is_silence(name: str) -> None:
 
 BARE_YES = b'{"code":0,"ResCode":0,"ResultCode":0,"Success":true,"status":1,"data":{},"errors":[]}'
 
-# Faults that are known and not yet mended. Strict: whoever mends one must take its row away.
-NAMES_NOTHING = {
-    "sadad": "probe takes a yes without a token",
-    "saman": "reverse takes a yes that does not name the receipt",
-}
 
-
-async def test_a_yes_that_names_nothing_is_silence(name: str, request: pytest.FixtureRequest) -> None:
-    if name in NAMES_NOTHING:
-        request.applymarker(pytest.mark.xfail(reason=NAMES_NOTHING[name], raises=AssertionError, strict=True))
+async def test_a_yes_that_names_nothing_is_silence(name: str) -> None:
     await hears_silence(KINDS[name], SIMS[name], {"a bare yes": http(BARE_YES)})
 
 

@@ -255,7 +255,7 @@ class Sadad:
             return answer
         code = matching(_CODE, answer.code)
         if code == "0":
-            return Accepted()
+            return Accepted() if matching(_TOKEN, answer.token) else GARBAGE
         refusal = _not_opened(code)
         ours = isinstance(refusal, Declined) and refusal.reason is Decline.NOT_ACCEPTED
         return refusal if ours and not (site == _STAND_IN and code in _ADDRESS_CODES) else _unclear(code)

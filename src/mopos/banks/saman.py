@@ -251,6 +251,8 @@ class Saman:
         if isinstance(answer, Silent):
             return answer
         match answer.result_code:
+            case 0 | 2 if not self._names(answer.transaction_detail, attempt.bank_ref):
+                return GARBAGE  # a yes that does not say to what
             case 0 | 2 | 5:
                 return Declined(Decline.GIVEN_BACK, code=str(answer.result_code))
             case -6:
@@ -285,12 +287,15 @@ class Saman:
         is_other = detail is not None and detail.ref_num not in (None, "", ref)
         return GARBAGE if is_other or (answer.result_code == DONE and answer.success is not True) else answer
 
+    def _names(self, detail: _Detail | None, ref: str) -> bool:
+        """Whether an answer tells that it is about this receipt at our terminal."""
+        return detail is not None and detail.ref_num == ref and detail.terminal_number == int(self._terminal)
+
     def _confirmed(self, answer: _Answer, attempt: Attempt) -> Confirmed | Silent:
         """A yes, now or before, that names our terminal, this receipt and an amount."""
         detail = answer.transaction_detail
-        if detail is None or detail.ref_num is None or detail.ref_num != attempt.bank_ref:
-            return GARBAGE
-        if detail.terminal_number != int(self._terminal) or not detail.orginal_amount:
+        ref = attempt.bank_ref
+        if detail is None or ref is None or not self._names(detail, ref) or not detail.orginal_amount:
             return GARBAGE
         # The bank does not say whose order a receipt pays, and confirms one as often as it is asked, for whatever
         # order we mean. So the number is that of who asks, and the guard is that a receipt pays one attempt only, which
@@ -298,7 +303,7 @@ class Saman:
         return Confirmed(
             amount=Rial(detail.orginal_amount),
             order_number=attempt.number,
-            bank_ref=detail.ref_num,
+            bank_ref=ref,
             # A payment whose trace number or mask looks strange is a payment all the same.
             trace=matching(_TRACE, detail.strace_no),
             masked_pan=matching(_MASKED_PAN, detail.masked_pan),
