@@ -577,8 +577,16 @@ def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
     """For the verbs of other modules: the services of an action, on a database that runs and is at the present."""
     from mopos.app import build_services  # noqa: PLC0415  # the composition root sees this module
 
+    async def run(db: Database) -> T:
+        services = build_services(settings, db, system_clock)
+        await services.terminals.refresh(db)
+        try:
+            return await work(services)
+        finally:
+            await services.terminals.aclose()
+
     with _prepared() as settings:
-        return _with_database(settings, lambda db: work(build_services(settings, db, system_clock)))
+        return _with_database(settings, run)
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
