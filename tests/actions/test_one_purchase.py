@@ -1,5 +1,7 @@
 """A purchase from the form to `PayRep`, by the actions, with everything that a buyer and a bank can do."""
 
+import asyncio
+
 import pytest
 
 from mopos.actions import audit, manage_account
@@ -205,6 +207,61 @@ async def test_money_that_came_late_is_not_dropped(shop, bank, clock):
     late = await shop.now(purchase)
     assert (late.state, late.late) == (State.PAID, True)
     assert (await pay_rep(shop, purchase)).err == 0
+
+
+async def declined_then_paid(shop, bank):
+    """A purchase that ended unpaid, and whose buyer has paid its attempt after all."""
+    purchase = await shop.at_bank()
+    bank.book[purchase.order_number].state = "declined"
+    await finish_attempt(shop.services, purchase.ref, {"State": "Failed"})
+    assert (await shop.now(purchase)).state is State.DECLINED
+    bank.book[purchase.order_number].state = "open"
+    bank.buyer_pays(purchase.order_number)
+    return purchase
+
+
+async def test_no_new_attempt_begins_while_the_bank_confirms_the_old_one(shop, bank):
+    purchase = await declined_then_paid(shop, bank)
+    answered, asked = asyncio.Event(), asyncio.Event()
+    verify = bank.verify
+
+    async def slowly(attempt):
+        asked.set()
+        await answered.wait()
+        return await verify(attempt)
+
+    bank.verify = slowly
+    returning = asyncio.create_task(finish_attempt(shop.services, purchase.ref, OK))
+    await asked.wait()
+    assert await send_to_bank(shop.services, await shop.now(purchase)) is None, "the other window"
+    await finish_attempt(shop.services, purchase.ref, OK)
+    answered.set()
+    await returning
+    late = await shop.now(purchase)
+    assert (late.state, late.late, late.attempt_count) == (State.PAID, True, 1)
+    assert bank.captured() == {purchase.order_number: 250_000}
+    assert [verb for verb, _ in bank.calls].count("verify") == 1, "whoever comes meanwhile does not ask as well"
+
+
+async def test_a_new_attempt_begins_once_the_bank_has_said_no_again(shop, bank):
+    purchase = await declined_then_paid(shop, bank)
+    bank.book[purchase.order_number].state = "declined"
+    await finish_attempt(shop.services, purchase.ref, OK)
+    assert await send_to_bank(shop.services, await shop.now(purchase)) is not None
+
+
+async def test_a_new_attempt_begins_after_the_lease_of_who_died_asking(shop, bank, clock):
+    purchase = await declined_then_paid(shop, bank)
+
+    async def die(attempt):
+        raise RuntimeError("killed")
+
+    bank.inquire = die
+    with pytest.raises(RuntimeError):
+        await finish_attempt(shop.services, purchase.ref, OK)
+    assert await send_to_bank(shop.services, await shop.now(purchase)) is None
+    clock.now += lease(shop.services)
+    assert await send_to_bank(shop.services, await shop.now(purchase)) is not None
 
 
 async def test_a_claim_whose_process_died_is_taken_up(shop, bank, clock):

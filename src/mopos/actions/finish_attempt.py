@@ -24,6 +24,9 @@ from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, Hint
 # A claim is given up for dead, and its purchase looked at by the worker, after three deadlines and a little more.
 _LEASE_SLACK = timedelta(seconds=5)
 
+# Somebody else is just asking the bank about an attempt that ended unpaid.
+BEING_ASKED = Silent("being_asked")
+
 
 async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]) -> Purchase | None:
     """The browser is back at an attempt's return address. Returns the purchase, for its page; None: no such address.
@@ -55,17 +58,26 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
         return claimed.purchase
 
     # call
-    attempt = at_bank(claimed.purchase, returned)
-    answer = await (after_return(bank, attempt, returned) if claimed.won else ask(bank, attempt))
+    if claimed.won:
+        answer = await after_return(bank, at_bank(claimed.purchase, returned), returned)
+    else:
+        answer = await ask_about(services, claimed.purchase, returned)
 
     # record
     await record_answer(services, claimed.purchase, answer, actor="system")
     return claimed.purchase
 
 
-async def ask_about(services: Services, purchase: Purchase) -> Answer:
-    """Ask the bank what became of a purchase's latest attempt, and confirm it when the bank waits for that."""
-    return await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase))
+async def ask_about(services: Services, purchase: Purchase, returned: Returned | None = None) -> Answer:
+    """Ask the bank what became of a purchase's latest attempt, and confirm it when the bank waits for that.
+
+    While an attempt that ended unpaid may yet be confirmed, no new one begins: the money would be nobody's. It may
+    again once `record_answer` has been told."""
+    if purchase.state in ENDED_UNPAID:
+        now = services.clock()
+        if not await store.begin_asking(services.db, purchase, now=now, until=now + lease(services)):
+            return BEING_ASKED
+    return await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase, returned))
 
 
 def _hint(facts: Facts, returned: Returned) -> Hint | None:
@@ -85,6 +97,13 @@ def _may_be_late(services: Services, purchase: Purchase, ref: str) -> bool:
 async def record_answer(services: Services, purchase: Purchase, answer: Answer, *, actor: str) -> bool:
     """Write what the bank said, all or nothing. False: nothing changed, as the purchase has already moved on or the
     answer is no news."""
+    recorded = await _record(services, purchase, answer, actor)
+    if not recorded and purchase.state in ENDED_UNPAID and answer is not BEING_ASKED:
+        await store.end_asking(services.db, purchase)
+    return recorded
+
+
+async def _record(services: Services, purchase: Purchase, answer: Answer, actor: str) -> bool:
     answer = _by_rule(services, purchase, answer)
     change = decide(services, purchase, _event(purchase, answer), answer, actor)
     if change is None:

@@ -410,13 +410,14 @@ async def start_attempt(
     db: Database, purchase: Purchase, *, ref: str, terminal_id: int, now: datetime, next_check_at: datetime
 ) -> Purchase | None:
     """A new attempt, the purchase back to REGISTERED. An attempt that was opened but never shown to the buyer makes
-    room for it. None: somebody was faster. Raises `TerminalOff`."""
+    room for it. None: somebody was faster, or a bank is just being asked about the old one. Raises `TerminalOff`."""
     row = await db.one(
         """
         with terminal_off as (select from terminal where id = %(terminal_id)s and disabled_at is not null),
         locked as (
             select id from purchase
             where id = %(id)s and version = %(version)s and state = %(from_state)s
+                and (asked_until is null or asked_until <= %(now)s)
                 and not exists (select from terminal_off)
             for update
         ),
@@ -654,6 +655,28 @@ def _moved(purchase: Purchase, state: State, version: int) -> Purchase:
 
 
 _STATE, _VERSION = Purchase.__slots__.index("state"), Purchase.__slots__.index("version")
+
+
+async def begin_asking(db: Database, purchase: Purchase, *, now: datetime, until: datetime) -> bool:
+    """A bank is about to be asked about an attempt that ended unpaid, and may confirm it: `until` then no new one
+    begins. False: somebody else is asking, or has moved the purchase."""
+    row = await db.one(
+        """
+        update purchase set asked_until = %(until)s
+        where id = %(id)s and version = %(version)s and (asked_until is null or asked_until <= %(now)s)
+        returning 1
+        """,
+        {"id": purchase.id, "version": purchase.version, "now": now, "until": until},
+    )
+    return row is not None
+
+
+async def end_asking(db: Database, purchase: Purchase) -> None:
+    """The bank had nothing new to say: a new attempt may begin."""
+    await db.one(
+        "update purchase set asked_until = null where id = %(id)s and version = %(version)s",
+        {"id": purchase.id, "version": purchase.version},
+    )
 
 
 async def claim_due(db: Database, *, now: datetime, lease_until: datetime, limit: int) -> list[Purchase]:
