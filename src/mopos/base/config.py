@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="The keys under which terminals' credentials are encrypted, comma-separated, 32 characters or more "
         "each: the first encrypts, all of them decrypt. To change the key, put a new one in front and run "
-        "`mopos terminal rotate-key`. Empty: a key made from `MOPOS_SECRET_KEY`.",
+        "`mopos terminal rotate-key`. The key made from `MOPOS_SECRET_KEY` is always the last of them.",
     )
     database_pool: int = Field(8, ge=1, le=100, description="Connections to PostgreSQL per process.")
     database_timeout_s: float = Field(
