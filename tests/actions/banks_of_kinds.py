@@ -1,9 +1,9 @@
 """A simulator of each kind of bank as a process of its own; credentials that it accepts, and some that it does not."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tests.banks.process import start
 
 from mopos.banks.sims import SIMS
 
@@ -17,13 +17,6 @@ CANARIES = {
     "zarinpal": {"merchant": "ca4a4ca4-83f1-4a4c-8a4c-ca4a4ca483f1"},
 }
 
-_RUN = """
-import sys
-from mopos.banks.sim import service
-from mopos.banks.sims import SIMS
-service.run(SIMS[sys.argv[1]], port=0, deadline_s=2.0, on_listening=lambda url: print(url, flush=True))
-"""
-
 
 def wrong(kind: str) -> dict[str, str]:
     return {**RIGHT[kind], **CANARIES[kind]}
@@ -32,14 +25,8 @@ def wrong(kind: str) -> dict[str, str]:
 @contextmanager
 def simulator(kind: str) -> Iterator[str]:
     """Its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", _RUN, kind], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
+    bank = start(kind, deadline_s=2.0)
     try:
-        url = process.stdout.readline().strip()
-        assert url.startswith("http://"), url + process.stdout.read()
-        yield url
+        yield bank.url
     finally:
-        process.terminate()
-        process.communicate(timeout=20)
+        bank.stop()
