@@ -579,7 +579,6 @@ def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
 
     async def run(db: Database) -> T:
         services = build_services(settings, db, system_clock)
-        await services.terminals.refresh(db)
         try:
             return await work(services)
         finally:

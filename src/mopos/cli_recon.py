@@ -49,6 +49,7 @@ def reconcile_command(
     wanted = _day(day) if day else None
 
     async def run(services: Services) -> tuple[list[Fetched], Reconciled, list[Found]]:
+        await services.terminals.refresh(services.db)
         fetched = await fetch_reports(services, day=wanted)
         done = await reconcile(services, day=wanted)
         return fetched, done, await recon_store.page(services.db, is_open=True)

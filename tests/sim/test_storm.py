@@ -120,9 +120,16 @@ class Storm:
             return
         if kind == "twice":
             await asyncio.gather(*(way_back.send(client) for _ in range(3)))
-        answer = await way_back.send(client)
-        if answer.status_code == 303:
-            self.pages[shop.id, res] = heading(await client.get(answer.headers["location"]))
+        for _ in range(30):
+            try:
+                answer = await way_back.send(client)
+                if answer.status_code == 303:
+                    self.pages[shop.id, res] = heading(await client.get(answer.headers["location"]))
+                break
+            except httpx2.HTTPError as error:
+                # The gateway was killed before it answered: the buyer loads the page again.
+                self.trouble[f"back: {type(error).__name__}"] += 1
+                await asyncio.sleep(1)
 
     async def ask(self, client: httpx2.AsyncClient, shop: Shop, res: str) -> None:
         try:
@@ -285,9 +292,8 @@ async def test_a_thousand_purchases_at_five_banks_sixteen_kills_and_no_rial_amis
         print(f"{dict(states)}, storm {stormed:.0f} s, then {settled:.0f} s; {dict(storm.trouble)}")
         print("\n".join(told_by_bank(stack)))
         print(f"  no way to a bank: {dict(storm.refusals)}")
-        print(
-            f"{storm.in_flight_max} purchases under way at once, {sum(map(len, storm.answers.values()))} answers kept"
-        )
+        answers = sum(map(len, storm.answers.values()))
+        print(f"{storm.in_flight_max} purchases under way at once, {answers} answers, {len(storm.pages)} pages kept")
 
     assert sum(states.values()) >= PURCHASES * 0.95, "nearly every form was registered"
     assert set(states) <= {"PAID", "DECLINED", "CANCELLED", "EXPIRED", "CONFLICTED", "REGISTERED"}
