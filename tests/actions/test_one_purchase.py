@@ -1,6 +1,8 @@
 """A purchase from the form to `PayRep`, by the actions, with everything that a buyer and a bank can do."""
 
 import asyncio
+import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,7 @@ from mopos.actions.finish_attempt import finish_attempt, lease
 from mopos.actions.register_purchase import AlreadyPaid
 from mopos.actions.report_result import report_result
 from mopos.actions.send_to_bank import BankUnavailable, send_to_bank
+from mopos.banks.port import Silent
 from mopos.base.errors import Refused
 from mopos.base.secret import Secret
 from mopos.domain.payments import store
@@ -250,18 +253,46 @@ async def test_a_new_attempt_begins_once_the_bank_has_said_no_again(shop, bank):
     assert await send_to_bank(shop.services, await shop.now(purchase)) is not None
 
 
-async def test_a_new_attempt_begins_after_the_lease_of_who_died_asking(shop, bank, clock):
+@pytest.mark.parametrize("ends_by", ["killed", "silence"])
+@pytest.mark.parametrize("verb", ["inquire", "verify"])
+async def test_a_bank_that_was_asked_late_is_asked_until_it_has_answered(shop, bank, clock, verb, ends_by):
+    """It may have taken our `verify` although we never heard so: then it keeps the money, and nobody gives it back."""
     purchase = await declined_then_paid(shop, bank)
+    right = getattr(bank, verb)
 
-    async def die(attempt):
-        raise RuntimeError("killed")
+    async def cut(attempt):
+        await right(attempt)
+        if ends_by == "killed":
+            raise RuntimeError("killed")
+        return Silent("timeout")
 
-    bank.inquire = die
-    with pytest.raises(RuntimeError):
+    setattr(bank, verb, cut)
+    with pytest.raises(RuntimeError) if ends_by == "killed" else contextlib.nullcontext():
         await finish_attempt(shop.services, purchase.ref, OK)
-    assert await send_to_bank(shop.services, await shop.now(purchase)) is None
+    setattr(bank, verb, right)
+    waiting = await shop.now(purchase)
+    assert waiting.state is (State.VERIFYING if ends_by == "killed" else State.UNKNOWN)
+    assert await send_to_bank(shop.services, waiting) is None, "no new attempt meanwhile"
     clock.now += lease(shop.services)
-    assert await send_to_bank(shop.services, await shop.now(purchase)) is not None
+    await ask_bank_about_due(shop.services)
+    late = await shop.now(purchase)
+    assert (late.state, late.late, late.attempt_count) == (State.PAID, True, 1)
+    assert bank.captured() == {purchase.order_number: 250_000}
+
+
+async def test_who_returns_again_without_having_paid_finds_it_as_it_was(shop, bank):
+    purchase = await shop.at_bank()
+    bank.book[purchase.order_number].state = "declined"
+    await finish_attempt(shop.services, purchase.ref, {"State": "Failed"})
+    ended = await shop.now(purchase)
+    asked = len(bank.calls)
+    await finish_attempt(shop.services, purchase.ref, {"State": "Failed"})
+    assert (await shop.now(purchase), len(bank.calls)) == (ended, asked), "nobody said that he has paid"
+    bank.book[purchase.order_number].state = "open"
+    await finish_attempt(shop.services, purchase.ref, OK)
+    after = await shop.now(purchase)
+    assert after == replace(ended, version=ended.version + 2)
+    assert len(bank.calls) == asked + 1
 
 
 async def test_a_claim_whose_process_died_is_taken_up(shop, bank, clock):

@@ -238,7 +238,7 @@ async def test_every_state_is_what_the_table_says(tcp_server: TcpServer, row: An
             assert (returned.claims_paid, returned.reason, returned.code) == (False, row.decline, row.code)
         else:
             assert answer == Silent("code_state 2")
-            assert (returned.claims_paid, returned.code) == (False, "")
+            assert (returned.claims_paid, returned.bank_ref, returned.code) == (True, None, "")
 
 
 def test_what_the_guide_says_of_declines() -> None:
@@ -475,18 +475,30 @@ async def test_a_name_that_comes_twice_says_nothing_unless_it_says_the_same() ->
         {"State": "", "Status": ""},
         {"State": "", "Status": "02"},
         {"Status": "۲"},
-        {"RefNum": ""},
-        {"RefNum": REF + "\n"},
-        {"RefNum": "x" * 51},
-        {"RefNum": "مرجع"},
-        {"RefNum": "a'; drop table attempt --"},
-        {"MID": "2016"},
-        {"TerminalId": "2016"},
-        {"MID": "2016", "TerminalId": "2016"},
     ],
 )
 async def test_what_claims_no_payment(changes: dict[str, str]) -> None:
     assert not read(brought("return-paid", **changes)).claims_paid
+
+
+@pytest.mark.parametrize("ref", ["", REF + "\n", "x" * 51, "مرجع", "a'; drop table attempt --"])
+async def test_paid_without_a_receipt_is_neither_yes_nor_no(ref: str) -> None:
+    returned = read(brought("return-paid", RefNum=ref))
+    assert returned == replace(PAID, bank_ref=None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"MID": "2016"},
+        {"TerminalId": "2016"},
+        {"MID": "2016", "TerminalId": "2016"},
+        {"MID": "2016", "Status": "1", "State": "CanceledByUser"},
+    ],
+)
+async def test_a_return_of_another_terminal_is_nobodys(changes: dict[str, str]) -> None:
+    returned = read(brought("return-paid", **changes))
+    assert (returned.claims_paid, returned.order_number) == (False, "")
 
 
 @pytest.mark.parametrize(

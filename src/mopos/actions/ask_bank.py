@@ -14,7 +14,6 @@ from mopos.actions.finish_attempt import (
     decide,
     lease,
     next_silent_check,
-    record_answer,
 )
 from mopos.actions.reverse import go_on_reversing
 from mopos.actions.services import Services
@@ -46,8 +45,8 @@ async def _look_at(services: Services, purchase: Purchase) -> None:
     if purchase.state is State.REVERSING:
         await go_on_reversing(services, purchase, "worker")
         return
-    answer = await ask_about(services, purchase)
-    if await record_answer(services, purchase, answer, actor="worker"):
+    answer, recorded = await ask_about(services, purchase, actor="worker")
+    if recorded:
         return
     now = services.clock()
     silent = isinstance(answer, Silent)

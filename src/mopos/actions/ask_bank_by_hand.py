@@ -24,13 +24,14 @@ async def ask_bank_by_hand(services: Services, operator: Operator, purchase: Pur
     Each call to the bank has its deadline; silence is an answer. Where the worker would confirm what it finds (the
     bank waits for our `verify`), so does this; everywhere else the bank is only asked."""
     said: Said
+    recorded = False
     if purchase.state is State.REVERSING:
         said = await go_on_reversing(services, purchase, "operator")
     elif _worker_would_ask(services, purchase):
-        said = await ask_about(services, purchase)
+        said, recorded = await ask_about(services, purchase, actor="operator")
     else:
         said = await services.terminals.of(purchase.terminal_id).inquire(at_bank(purchase))
-    recorded = not isinstance(said, Unverified) and await record_answer(services, purchase, said, actor="operator")
+        recorded = not isinstance(said, Unverified) and await record_answer(services, purchase, said, actor="operator")
     after = await store.by_id(services.db, purchase.id)
     data = _words(said) | {
         "recorded": recorded,

@@ -42,7 +42,6 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
         return None
     returned = bank.read_return(fields)
 
-    # claim
     now = services.clock()
     claimed = await store.claim_return(
         services.db,
@@ -54,30 +53,34 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
     )
     if claimed is None:
         return None
-    if not claimed.won and not _may_be_late(services, claimed.purchase, ref):
-        return claimed.purchase
-
-    # call
     if claimed.won:
         answer = await after_return(bank, at_bank(claimed.purchase, returned), returned)
-    else:
-        answer = await ask_about(services, claimed.purchase, returned)
-
-    # record
-    await record_answer(services, claimed.purchase, answer, actor="system")
+        await record_answer(services, claimed.purchase, answer, actor="system")
+    elif _may_be_late(services, claimed.purchase, ref, returned):
+        await ask_about(services, claimed.purchase, actor="buyer", returned=returned)
     return claimed.purchase
 
 
-async def ask_about(services: Services, purchase: Purchase, returned: Returned | None = None) -> Answer:
-    """Ask the bank what became of a purchase's latest attempt, and confirm it when the bank waits for that.
-
-    While an attempt that ended unpaid may yet be confirmed, no new one begins: the money would be nobody's. It may
-    again once `record_answer` has been told."""
+async def ask_about(
+    services: Services, purchase: Purchase, *, actor: str, returned: Returned | None = None
+) -> tuple[Answer, bool]:
+    """Ask the bank what became of a purchase's latest attempt, confirm it when the bank waits for that, and record the
+    answer. The flag: something was recorded."""
     if purchase.state in ENDED_UNPAID:
         now = services.clock()
-        if not await store.begin_asking(services.db, purchase, now=now, until=now + lease(services)):
-            return BEING_ASKED
-    return await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase, returned))
+        claimed = await store.claim_ended(
+            services.db,
+            purchase,
+            actor=actor,
+            now=now,
+            next_check_at=now + lease(services),
+            hint=_hint(facts_of(services, purchase), returned) if returned else None,
+        )
+        if claimed is None:
+            return BEING_ASKED, False
+        purchase = claimed
+    answer = await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase, returned))
+    return answer, await record_answer(services, purchase, answer, actor=actor)
 
 
 def _hint(facts: Facts, returned: Returned) -> Hint | None:
@@ -87,23 +90,17 @@ def _hint(facts: Facts, returned: Returned) -> Hint | None:
     return Hint(returned.bank_ref, returned.masked_pan, returned.order_number, returned.token)
 
 
-def _may_be_late(services: Services, purchase: Purchase, ref: str) -> bool:
-    """An attempt that ended unpaid, and its buyer is back: the bank may have taken the money after all, as long as it
-    has not given back what nobody confirmed."""
+def _may_be_late(services: Services, purchase: Purchase, ref: str, returned: Returned) -> bool:
+    """The buyer of an attempt that ended unpaid says that he has paid: the bank may have taken the money after all, as
+    long as it has not given back what nobody confirmed."""
     deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
-    return purchase.state in ENDED_UNPAID and purchase.ref == ref and services.clock() < deadline
+    is_his = purchase.ref == ref and returned.claims_paid and is_about(returned, at_bank(purchase))
+    return purchase.state in ENDED_UNPAID and is_his and services.clock() < deadline
 
 
 async def record_answer(services: Services, purchase: Purchase, answer: Answer, *, actor: str) -> bool:
     """Write what the bank said, all or nothing. False: nothing changed, as the purchase has already moved on or the
     answer is no news."""
-    recorded = await _record(services, purchase, answer, actor)
-    if not recorded and purchase.state in ENDED_UNPAID and answer is not BEING_ASKED:
-        await store.end_asking(services.db, purchase)
-    return recorded
-
-
-async def _record(services: Services, purchase: Purchase, answer: Answer, actor: str) -> bool:
     answer = _by_rule(services, purchase, answer)
     change = decide(services, purchase, _event(purchase, answer), answer, actor)
     if change is None:
@@ -136,7 +133,7 @@ def decide(services: Services, purchase: Purchase, event: Event, answer: Answer,
         actor=actor,
         next_check_at=_next_check_at(services, purchase, listed, now),
         attempt=_attempt_end(event, answer),
-        late=listed.end is State.PAID and purchase.state in ENDED_UNPAID,
+        late=listed.end is State.PAID and purchase.attempt_state == "FAILED",
         booking=booking_of(purchase, listed),
         data=_facts(answer),
     )
@@ -147,16 +144,21 @@ def _event(purchase: Purchase, answer: Answer) -> Event:
         case Confirmed(amount, order_number):
             ours = amount == purchase.charge and order_number == purchase.order_number
             return Event.BANK_CONFIRMED if ours else Event.BANK_DIFFERS
-        case Declined(Decline.CANCELLED):
-            return Event.BUYER_CANCELLED
-        case Declined(Decline.SESSION_EXPIRED):
-            return Event.EXPIRED
-        case Declined():
-            return Event.BANK_DECLINED
+        case Declined(reason):
+            return _UNPAID.get(reason, Event.BANK_DECLINED)
+        case Pending() if purchase.attempt_state == "FAILED":
+            # It was asked again, and has nothing new to say: the attempt ends as it had ended.
+            return _UNPAID.get(purchase.decline, Event.BANK_DECLINED)
         case Pending():
             return Event.STILL_OPEN
         case Silent():
             return Event.BANK_SILENT
+
+
+_UNPAID: dict[str | None, Event] = {
+    Decline.CANCELLED: Event.BUYER_CANCELLED,
+    Decline.SESSION_EXPIRED: Event.EXPIRED,
+}
 
 
 def _next_check_at(services: Services, purchase: Purchase, listed: Move, now: datetime) -> datetime | None:

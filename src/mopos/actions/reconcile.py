@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from psycopg.errors import UniqueViolation
 
-from mopos.actions.finish_attempt import ask_about, record_answer
+from mopos.actions.finish_attempt import ask_about
 from mopos.actions.services import Services
 from mopos.actions.take_results import Result, take_results
 from mopos.base.clock import TEHRAN
@@ -132,7 +132,7 @@ async def _take_late_payment(services: Services, wanted: Wanted, finding: Findin
     purchase = await payments.by_id(services.db, named.purchase_id)
     if purchase is None or purchase.state not in _ASKABLE:
         return False
-    await record_answer(services, purchase, await ask_about(services, purchase), actor="worker")
+    await ask_about(services, purchase, actor="worker")
     after = await payments.by_id(services.db, named.purchase_id)
     return after is not None and after.state is State.PAID
 

@@ -206,16 +206,16 @@ class Saman:
                 return GARBAGE
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
+        """A "paid" without a receipt's number is neither a yes nor a no. A return of another terminal is nobody's."""
         said = without_case(fields)
         state = _state(said)
-        bank_ref = matching(_REF, said.get("refnum")) or None
         # MID is the terminal's number too.
         is_ours = all(said.get(name) in (None, "", self._terminal) for name in ("mid", "terminalid"))
         return Returned(
-            claims_paid=state == PAID and bank_ref is not None and is_ours,
-            bank_ref=bank_ref,
+            claims_paid=state == PAID and is_ours,
+            bank_ref=matching(_REF, said.get("refnum")) or None,
             masked_pan=matching(_MASKED_PAN, said.get("securepan")),
-            order_number=said.get("resnum") or None,
+            order_number=said.get("resnum") or None if is_ours else "",
             token=said.get("token") or None,
             reason=STATES.get(state) or Decline.OTHER,
             code=f"state {state}" if STATES.get(state) else "",

@@ -29,9 +29,6 @@ create table routing_rule (
 comment on table routing_rule is 'Which purchases go to a terminal. Without any rule all terminals share alike.';
 create index routing_rule_gateway on routing_rule (gateway_id);
 
-alter table purchase add asked_until timestamptz;
-comment on column purchase.asked_until is 'Until then a bank is being asked about an attempt that ended unpaid, and may confirm it: no new one begins.';
-
 -- A reference pays one attempt only, whichever of our terminals at the bank it came by.
 alter table attempt
     add bank text,

@@ -34,6 +34,7 @@ class Event(StrEnum):
     SENT_TO_BANK = "sent_to_bank"
     RETURNED = "returned"
     STILL_OPEN = "still_open"
+    ASKED_AGAIN = "asked_again"
     BANK_SILENT = "bank_silent"
     BANK_CONFIRMED = "bank_confirmed"
     BANK_DECLINED = "bank_declined"
@@ -99,7 +100,12 @@ MOVES: tuple[Move, ...] = (
     # A new attempt, only after the bank said that the old one took nothing.
     Move(S.DECLINED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),
     Move(S.CANCELLED, E.TRIED_AGAIN, S.REGISTERED, "buyer"),
-    # Money that the bank took after all is never dropped: PAID with `late`, on the bank's evidence only.
+    # Money that the bank took after all is never dropped: PAID with `late`, on the bank's evidence only. Whoever asks
+    # a bank that may confirm it in this moment claims the purchase first: no new attempt begins meanwhile, and when he
+    # dies or the bank is silent, it is asked until it has answered.
+    Move(S.EXPIRED, E.ASKED_AGAIN, S.VERIFYING, "system"),
+    Move(S.DECLINED, E.ASKED_AGAIN, S.VERIFYING, "system"),
+    Move(S.CANCELLED, E.ASKED_AGAIN, S.VERIFYING, "system"),
     Move(S.EXPIRED, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),
     Move(S.DECLINED, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),
     Move(S.CANCELLED, E.BANK_CONFIRMED, S.PAID, "system", "purchase_paid"),

@@ -410,14 +410,13 @@ async def start_attempt(
     db: Database, purchase: Purchase, *, ref: str, terminal_id: int, now: datetime, next_check_at: datetime
 ) -> Purchase | None:
     """A new attempt, the purchase back to REGISTERED. An attempt that was opened but never shown to the buyer makes
-    room for it. None: somebody was faster, or a bank is just being asked about the old one. Raises `TerminalOff`."""
+    room for it. None: somebody was faster. Raises `TerminalOff`."""
     row = await db.one(
         """
         with terminal_off as (select from terminal where id = %(terminal_id)s and disabled_at is not null),
         locked as (
             select id from purchase
             where id = %(id)s and version = %(version)s and state = %(from_state)s
-                and (asked_until is null or asked_until <= %(now)s)
                 and not exists (select from terminal_off)
             for update
         ),
@@ -657,26 +656,40 @@ def _moved(purchase: Purchase, state: State, version: int) -> Purchase:
 _STATE, _VERSION = Purchase.__slots__.index("state"), Purchase.__slots__.index("version")
 
 
-async def begin_asking(db: Database, purchase: Purchase, *, now: datetime, until: datetime) -> bool:
-    """A bank is about to be asked about an attempt that ended unpaid, and may confirm it: `until` then no new one
-    begins. False: somebody else is asking, or has moved the purchase."""
+async def claim_ended(
+    db: Database, purchase: Purchase, *, actor: str, now: datetime, next_check_at: datetime, hint: Hint | None = None
+) -> Purchase | None:
+    """From an unpaid end to VERIFYING, for the one caller who wins it: a bank is about to be asked about its attempt,
+    and may confirm it. None: somebody was faster."""
     row = await db.one(
-        """
-        update purchase set asked_until = %(until)s
-        where id = %(id)s and version = %(version)s and (asked_until is null or asked_until <= %(now)s)
-        returning 1
-        """,
-        {"id": purchase.id, "version": purchase.version, "now": now, "until": until},
+        _CLAIM_ENDED + (_HINTED if hint else "") + _CLAIMED_ENDED,
+        {
+            "id": purchase.id,
+            "version": purchase.version,
+            "from_state": purchase.state,
+            "actor": actor,
+            "now": now,
+            "next_check_at": next_check_at,
+            "version_max": VERSION_MAX,
+        }
+        | (hint._asdict() if hint else {}),
     )
-    return row is not None
+    return None if row is None else _moved(purchase, State.VERIFYING, row[0])
 
 
-async def end_asking(db: Database, purchase: Purchase) -> None:
-    """The bank had nothing new to say: a new attempt may begin."""
-    await db.one(
-        "update purchase set asked_until = null where id = %(id)s and version = %(version)s",
-        {"id": purchase.id, "version": purchase.version},
+_CLAIM_ENDED = """
+    with moved as (
+        update purchase set state = 'VERIFYING', last_event = 'asked_again', version = version + 1,
+            next_check_at = %(next_check_at)s
+        where id = %(id)s and version = %(version)s and state = %(from_state)s and version < %(version_max)s
+        returning id, version, attempt_id
+    ),
+    event as (
+        insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
+        select id, version, attempt_id, 'asked_again', %(from_state)s, 'VERIFYING', %(actor)s, %(now)s, '{}' from moved
     )
+"""
+_CLAIMED_ENDED = "select version from moved"
 
 
 async def claim_due(db: Database, *, now: datetime, lease_until: datetime, limit: int) -> list[Purchase]:

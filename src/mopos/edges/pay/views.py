@@ -223,11 +223,12 @@ async def _returned_fields(request: BuyerRequest) -> dict[str, str]:
     query = request.scope["query_string"].decode("latin-1")
     body = await _text(request)
     try:
-        return dict(
-            pair
+        return {
+            # PostgreSQL's text cannot hold a NUL; its picture stands for it.
+            name: value.replace("\0", "\u2400")
             for text in (query, body)
-            for pair in parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
-        )
+            for name, value in parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        }
     except ValueError:
         raise Refused(["form_unreadable"]) from None
 

@@ -98,6 +98,10 @@ TABLE: dict[str, tuple[str, str]] = {
         "بانک گفت که خریدار هنوز در صفحهٔ بانک است.",
         "The bank said that the buyer is still on its page.",
     ),
+    "event.asked_again": (
+        "از بانک دوباره پرسیده می‌شود که آیا سرانجام پرداختی انجام شده است.",
+        "The bank is asked again whether it has been paid after all.",
+    ),
     "event.bank_silent": (
         "بانک پاسخی نداد که بتوان به آن تکیه کرد؛ دوباره پرسیده می‌شود.",
         "The bank gave no answer to rely on; it will be asked again.",
