@@ -177,7 +177,7 @@ def _forged_returns(order: Order, ref: str) -> Sequence[dict[str, str]]:
 _TERMINAL = Terminal(number="30000001", key="newbank-key")
 
 SIM = Simulator(
-    face=Face("بانک تازهٔ شبیه‌سازی‌شده", "Newbank, simulated", _return_fields, _forged_returns),
+    face=Face("بانک تازه (شبیه‌ساز)", "Newbank (simulator)", _return_fields, _forged_returns),
     doors=(open_order, verify, inquire, reverse, come_in),
     terminal=_TERMINAL,
     credentials={"terminal": _TERMINAL.number, "key": _TERMINAL.key},

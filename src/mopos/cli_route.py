@@ -148,9 +148,11 @@ def _print_rules(found: Routing, *, as_json: bool) -> None:
         out.print(
             f"The lowest priority goes first; where none is named it is {PRIORITY}. Weights are shares within one."
         )
-    else:
+    if not any(rule.is_general for rule in found.rules):
+        others = "other merchants' purchases" if found.rules else "purchases"
         out.print(
-            "There is no rule: purchases go to all terminals that are on and take the amount, share and share alike."
+            f"There is no general rule: {others} go to all terminals that are on and take the amount, share and share"
+            " alike."
         )
 
 

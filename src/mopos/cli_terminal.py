@@ -129,7 +129,8 @@ def add(
             reason=reason,
         )
         listed = await manage_terminals.shown(services.db, services.clock, services.settings)
-        return made, next(one for one in listed if one.terminal.id == made.id), any(one.rules for one in listed)
+        any_general = any(rule.is_general for one in listed for rule in one.rules)
+        return made, next(one for one in listed if one.terminal.id == made.id), any_general
 
     _tell_new(kind, *work(make))
 
@@ -198,7 +199,7 @@ def _ask(field: CredentialField) -> str:
         err.print(f"{field.en}: not of the form that the bank gives out; once more", markup=False)
 
 
-def _tell_new(kind: Kind, made: Terminal, shown: Shown, any_rules: bool) -> None:
+def _tell_new(kind: Kind, made: Terminal, shown: Shown, any_general: bool) -> None:
     facts = kind.facts_with(made.deadlines)
     gives_back = [
         f"reverses a payment within {_time(facts.reverse_within.total_seconds())}" if facts.reverse_within else "",
@@ -213,8 +214,8 @@ def _tell_new(kind: Kind, made: Terminal, shown: Shown, any_rules: bool) -> None
         f"the bank {' and '.join(filter(None, gives_back)) or 'never gives money back by itself: refunds go by Paya'}",
         f"next: mopos terminal test {made.id}",
         f"then: mopos route add {made.id} (no rule leads to it, so nothing goes there)"
-        if any_rules and not shown.rules
-        else "there is no rule: it shares all purchases alike with the other terminals (mopos route add changes that)",
+        if any_general and not shown.rules
+        else "there is no general rule: it shares purchases alike with the others (mopos route add changes that)",
     ]
     for line in lines:
         out.print(line, markup=False, soft_wrap=True)

@@ -330,11 +330,13 @@ def script(text: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+# A terminal's job hears Ctrl-C, whoever runs the tests: a shell's job in the background does not.
 _BEGIN = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 import psycopg
 from mopos.base import embedded
+signal.signal(signal.SIGINT, signal.default_int_handler)
 server = embedded.start(Path(sys.argv[1]))
 """
 _LET_GO = _BEGIN + "print('started')"

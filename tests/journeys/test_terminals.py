@@ -193,7 +193,7 @@ def test_what_a_new_terminal_can_do_is_said(mopos):
     _, said = add(mopos, "mellat", "main", "--min=500,000", "--max=50000000", "--session=600")
     assert "it takes purchases from 500,000 to 50,000,000 Rial, from 1" in said
     assert "buyers have 10 min on the bank's page; what is not verified within 20 min the bank gives back" in said
-    assert "there is no rule: it shares all purchases alike" in said
+    assert "there is no general rule: it shares purchases alike with the others" in said
     one = mopos.listed()[2]
     assert (one["min"], one["max"], one["deadlines"], one["on"]) == (500_000, 50_000_000, {"session": 600}, True)
     ((waits,),) = mopos.sql("select valid_from - created_at from terminal where id = 2")
@@ -261,7 +261,7 @@ def test_the_key_is_changed_while_its_old_one_is_in_the_list(mopos):
 
 def test_rules_in_sentences(mopos):
     shop = json.loads(mopos.run("account", "create", "--name=shop", "--json").stdout)["ID"]
-    assert mopos.run("route", "list").stdout.startswith("There is no rule: purchases go to all terminals")
+    assert mopos.run("route", "list").stdout.startswith("There is no general rule: purchases go to all terminals")
     add(mopos, "mellat", "main")
     mopos.sql("update terminal set valid_from = now() where id = 2")
     first = mopos.run("route", "add", "1")

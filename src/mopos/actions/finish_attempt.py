@@ -116,9 +116,11 @@ async def record_answer(services: Services, purchase: Purchase, answer: Answer, 
 def _by_rule(services: Services, purchase: Purchase, answer: Answer) -> Answer:
     """Nobody can pay an attempt any more whose bank's page has closed, and what was paid unconfirmed was given back by
     now: "not yet" is a no then."""
+    if not isinstance(answer, Pending) or purchase.attempt_state == "FAILED":
+        return answer
     facts = facts_of(services, purchase)
     over = services.clock() >= purchase.attempt_started_at + facts.session + facts.verify_deadline
-    return Declined(Decline.SESSION_EXPIRED, "never_paid") if over and isinstance(answer, Pending) else answer
+    return Declined(Decline.SESSION_EXPIRED, "never_paid") if over else answer
 
 
 def decide(services: Services, purchase: Purchase, event: Event, answer: Answer, actor: str) -> Change | None:

@@ -210,8 +210,6 @@ class Terminals:
 
     def _groups(self, gateway_id: int, amount: Rial, now: datetime, *, even_off: bool = False) -> list[Group]:
         rules = self._rules.get(gateway_id) or self._rules.get(None, [])
-        if self._rules and not rules:
-            return []
         terminals = [live.terminal for live in self._live.values()]
         if even_off:
             terminals = [replace(terminal, disabled_at=None) for terminal in terminals]

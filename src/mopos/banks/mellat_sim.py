@@ -353,8 +353,8 @@ TERMINAL = Terminal(number="2234567", user="mopos", password="mellat-password") 
 
 SIM = Simulator(
     face=Face(
-        "به‌پرداخت ملت",
-        "Behpardakht Mellat",
+        "به‌پرداخت ملت (شبیه‌ساز)",
+        "Behpardakht Mellat (simulator)",
         _return_fields,
         _forged_returns,
         asks_referer=True,

@@ -261,7 +261,7 @@ _TERMINAL = Terminal(number="24000001", key="AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcY", 
 
 SIM = Simulator(
     face=Face(
-        "سداد (بانک ملی) آزمایشی", "Sadad (Bank Melli), simulated", _return_fields, _forged_returns, asks_referer=True
+        "سداد، بانک ملی (شبیه‌ساز)", "Sadad, Bank Melli (simulator)", _return_fields, _forged_returns, asks_referer=True
     ),
     doors=(open_order, verify, come_in),
     terminal=_TERMINAL,

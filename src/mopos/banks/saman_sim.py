@@ -337,7 +337,14 @@ def _draw_ref(chance: random.Random) -> str:
 
 
 SIM = Simulator(
-    face=Face("پرداخت الکترونیک سامان", "Saman (SEP)", _return_fields, _forged_returns, asks_referer=True, stars=4),
+    face=Face(
+        "پرداخت الکترونیک سامان (شبیه‌ساز)",
+        "Saman SEP (simulator)",
+        _return_fields,
+        _forged_returns,
+        asks_referer=True,
+        stars=4,
+    ),
     doors=(open_order, come_in, come_in_by_link, typed_in, verify, reverse),
     terminal=Terminal(),
     credentials={"terminal": Terminal().number},

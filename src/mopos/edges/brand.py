@@ -46,7 +46,7 @@ def routes(services: Services) -> list[Callable[..., Any]]:
         found = named_style(name.removesuffix(".css")) if name.endswith(".css") else None
         if found is None:
             raise NotFoundException
-        return Response(found.encode(), headers=_HEADERS, media_type="text/css; charset=utf-8")
+        return Response(found.encode(), headers=_HEADERS, media_type="text/css")
 
     @get("/brand/{gateway:str}/{name:str}")
     async def logo(gateway: FromPath[str], name: FromPath[str]) -> Response[bytes]:

@@ -40,14 +40,14 @@ def security_txt(services: Services) -> str | None:
 def routes(services: Services) -> list[Callable[..., Any]]:
     """Litestar's handlers."""
 
-    @get("/.well-known/security.txt", media_type="text/plain; charset=utf-8")
+    @get("/.well-known/security.txt", media_type="text/plain")
     async def security() -> Response[str]:
         text = security_txt(services)
         if text is None:
             raise NotFoundException
         return Response(text, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=86400"})
 
-    @get("/robots.txt", media_type="text/plain; charset=utf-8")
+    @get("/robots.txt", media_type="text/plain")
     async def robots() -> Response[str]:
         return Response(ROBOTS, headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=86400"})
 

@@ -89,7 +89,7 @@ def page(book: Book, said: str = "") -> Response[bytes]:
 <h2>شباهای آزمایشی</h2>{_fates()}
 </main></body></html>"""
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(html.encode(), headers=headers, media_type="text/html; charset=utf-8")
+    return Response(html.encode(), headers=headers, media_type="text/html")
 
 
 def _summary(book: Book, now: datetime) -> str:

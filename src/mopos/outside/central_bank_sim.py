@@ -463,7 +463,7 @@ async def give_statement(request: AnyRequest) -> Response[bytes]:
 
 
 def _paper(body: bytes, name: str) -> Response[bytes]:
-    kind = "text/csv; charset=utf-8" if name.endswith(".csv") else "application/xml"
+    kind = "text/csv" if name.endswith(".csv") else "application/xml"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     return Response(body, headers=headers, media_type=kind)
 

@@ -202,7 +202,7 @@ def _page(messages: list[Message], mobile: str) -> Response[bytes]:
 <button>نشان بده · Show</button></form>
 <ol>{items}</ol></main></body></html>"""
     headers = {"Content-Security-Policy": _CSP, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(html.encode(), headers=headers, media_type="text/html; charset=utf-8")
+    return Response(html.encode(), headers=headers, media_type="text/html")
 
 
 def _item(message: Message) -> str:

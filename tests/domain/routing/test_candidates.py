@@ -42,7 +42,11 @@ def test_priorities_come_in_order_and_weights_stay():
 def test_who_is_named_by_no_rule_gets_nothing():
     assert who([ONE, TWO], [rule(1)]) == [{1: 1}]
     assert who([ONE], [rule(1, low=300_000)]) == []
-    assert who([ONE], [rule(1, gateway=OTHERS)]) == []
+
+
+def test_another_gateway_s_rule_changes_nothing():
+    assert who([ONE, TWO], [rule(1, gateway=OTHERS)]) == [{1: 1, 2: 1}]
+    assert who([ONE, TWO], [rule(1, gateway=OTHERS), rule(2)]) == [{2: 1}]
 
 
 def test_a_gateway_s_own_rules_are_the_only_ones_for_it():
@@ -107,10 +111,10 @@ RULES = st.lists(
 
 @given(TERMINALS, RULES, AMOUNTS)
 def test_the_rule_told_slowly(terminals, rules, amount):
-    about = [r for r in rules if r.gateway_id == OURS] or [r for r in rules if r.gateway_id is None]
-    about = [r for r in about if r.amount_from <= amount and (r.amount_upto is None or amount <= r.amount_upto)]
+    own = [r for r in rules if r.gateway_id == OURS] or [r for r in rules if r.gateway_id is None]
+    about = [r for r in own if r.amount_from <= amount and (r.amount_upto is None or amount <= r.amount_upto)]
     able = {t.id for t in terminals if t.takes(Rial(amount), NOW)}
-    if not rules:
+    if not own:
         assert who(terminals, rules, amount) == ([dict.fromkeys(able, 1)] if able else [])
         return
     expected: dict[int, dict[int, int]] = {}

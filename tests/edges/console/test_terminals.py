@@ -153,11 +153,10 @@ async def test_a_terminal_s_page_tells_its_settings_and_rules(stack, tmp_path):
         page = await visitor.get("/console/terminals/1")
         assert "Any amount" in page.text
         assert "MOPOS_SANDBOX_*" in page.text
-        assert "There is no rule" in page.text
+        assert "There is no general rule" in page.text
         made = stack.run("terminal", "add", "mellat", "second", "--min=500,000", f"--credentials={file}")
         number = made.stdout.partition(":")[0].removeprefix("terminal ")
         try:
-            # The general one first and away last: with a merchant's own alone nobody else would find a terminal.
             rules = [("route", "add", "1"), ("route", "add", number, f"--merchant={shop.id}", "--max=5,000,000")]
             assert [stack.run(*rule).returncode for rule in rules] == [0, 0]
             page = await visitor.get(f"/console/terminals/{number}")
@@ -170,5 +169,5 @@ async def test_a_terminal_s_page_tells_its_settings_and_rules(stack, tmp_path):
                 stack.run("route", "remove", str(rule))
             stack.run("terminal", "disable", number, "--reason=tried")
         page = await visitor.get(f"/console/terminals/{number}")
-        assert "There is no rule" in page.text
+        assert "There is no general rule" in page.text
         assert "Removed a rule" in page.text

@@ -43,8 +43,8 @@ FORM_FIELDS_MAX = 100
 
 _PAGES = Path(__file__).parent / "pages"
 _ASSETS = {
-    "page.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
+    "page.css": "text/css",
+    "page.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }
 
@@ -304,7 +304,7 @@ def _render(
         "Content-Language": lang,
         "Vary": "Accept-Language",
     }
-    return Response(page.encode(), status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(page.encode(), status_code=status, media_type="text/html", headers=headers)
 
 
 def _toman(rial: int) -> int | float:

@@ -26,7 +26,7 @@ create table routing_rule (
     created_at timestamptz not null,
     unique nulls not distinct (terminal_id, gateway_id, amount_from_rial, amount_upto_rial)
 );
-comment on table routing_rule is 'Which purchases go to a terminal. Without any rule all terminals share alike.';
+comment on table routing_rule is 'Which purchases go to a terminal. Those that name the gateway, else the general ones; without either all terminals share alike.';
 create index routing_rule_gateway on routing_rule (gateway_id);
 
 -- A reference pays one attempt only, whichever of our terminals at the bank it came by.

@@ -51,9 +51,12 @@ class Rule:
     weight: int
     """Its share among those of the same priority."""
 
-    def is_about(self, gateway_id: int, amount: Rial) -> bool:
-        within = self.amount_from <= amount and (self.amount_upto is None or amount <= self.amount_upto)
-        return within and self.gateway_id in (None, gateway_id)
+    @property
+    def is_general(self) -> bool:
+        return self.gateway_id is None
+
+    def is_about(self, amount: Rial) -> bool:
+        return self.amount_from <= amount and (self.amount_upto is None or amount <= self.amount_upto)
 
 
 Group = list[tuple[Terminal, int]]
@@ -65,18 +68,17 @@ def candidates(
 ) -> list[Group]:
     """Who may take a purchase, by priority, the lowest number first.
 
-    Rules that name the gateway are the only ones for it; else the general ones count. Without any rule at all everybody
-    shares alike; where there are rules and none is about the purchase, nobody takes it. A terminal that several rules
-    send it to counts by its best priority, with the sum of the weights there."""
+    Rules that name the gateway are the only ones for it; else the general ones count. Where there are neither, all
+    terminals share alike; where there are some and none is about the purchase, nobody takes it. A terminal that several
+    rules send it to counts by its best priority, with the sum of the weights there."""
     able = {terminal.id: terminal for terminal in terminals if terminal.takes(amount, now)}
     rules = list(rules)
-    if not rules:
+    own = [rule for rule in rules if rule.gateway_id == gateway_id] or [rule for rule in rules if rule.is_general]
+    if not own:
         return [[(terminal, 1) for terminal in able.values()]] if able else []
-    named = any(rule.gateway_id == gateway_id for rule in rules)
-    only = gateway_id if named else None
     groups: dict[int, dict[int, int]] = {}
-    for rule in rules:
-        if rule.gateway_id == only and rule.terminal_id in able and rule.is_about(gateway_id, amount):
+    for rule in own:
+        if rule.terminal_id in able and rule.is_about(amount):
             weights = groups.setdefault(rule.priority, {})
             weights[rule.terminal_id] = weights.get(rule.terminal_id, 0) + rule.weight
     found: list[Group] = []

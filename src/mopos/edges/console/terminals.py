@@ -45,7 +45,7 @@ async def _page(ask: Ask, terminal: Terminal, refused: Refused | None = None) ->
         terminal=terminal,
         row=next(one for one in found.terminals if one.id == terminal.id),
         rules=[rule for rule in found.rules if rule.terminal_id == terminal.id],
-        any_rules=bool(found.rules),
+        any_general=any(rule.is_general for rule in found.rules),
         tones=TONES,
         entries=await log.about(ask.services.db, f"{terminal.bank} {terminal.name}"),
     )

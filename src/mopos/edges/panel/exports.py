@@ -24,7 +24,7 @@ from mopos.outside.export_files import ExportFiles
 
 FORMATS = ("xlsx", "csv")
 _MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 # Often enough to be watched, seldom enough to be nothing.

@@ -123,7 +123,7 @@ async def worker(ask: Ask) -> Response[Any]:
     version = hashlib.sha256((_WORKER + kept).encode()).hexdigest()[:12]
     body = _WORKER.replace("{version}", version).replace("{kept}", kept)
     headers = _NEVER | {"Service-Worker-Allowed": "/app"}
-    return Response(body.encode(), headers=headers, media_type="text/javascript; charset=utf-8")
+    return Response(body.encode(), headers=headers, media_type="text/javascript")
 
 
 async def offline(ask: Ask) -> Response[Any]:

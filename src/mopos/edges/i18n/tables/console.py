@@ -107,8 +107,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.terminal.rules": ("قاعده‌هایی که به این پایانه می‌رسند", "Rules that lead to it"),
     "console.terminal.no_rule": ("هیچ قاعده‌ای به این پایانه نمی‌رسد.", "No rule leads to this terminal."),
     "console.terminal.no_rules": (
-        "هیچ قاعده‌ای نیست: همهٔ پایانه‌های روشن به یک اندازه خرید می‌گیرند.",
-        "There is no rule: all terminals that are on share purchases alike.",
+        "قاعدهٔ عمومی نیست: همهٔ پایانه‌های روشن خریدهای فروشگاه‌های بی‌قاعده را به یک اندازه می‌گیرند.",
+        "There is no general rule: all terminals that are on share alike what no merchant's own rules send elsewhere.",
     ),
     "console.rule": ("قاعده", "Rule"),
     "console.rule.priority": ("اولویت", "Priority"),
