@@ -129,10 +129,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.silence": ("بی‌پاسخ:", "No answer:"),
     "console.switch_off": ("خاموش کردن پایانه", "Switch the terminal off"),
     "console.switch_off.sentence": (
-        "خریدهای تازه به این پایانه فرستاده نمی‌شوند و خریدار صفحهٔ «بانک در دسترس نیست» را می‌بیند. آنچه در "
-        "جریان است تا پایان می‌رود.",
-        "New purchases are not sent to this terminal; buyers see that the bank is not available. What is "
-        "under way goes on to its end.",
+        "خریدهای تازه به پایانه‌های روشن دیگر فرستاده می‌شوند؛ اگر هیچ‌یک نباشد، خریدار صفحهٔ «بانک در دسترس نیست» "
+        "را می‌بیند. آنچه در جریان است تا پایان می‌رود.",
+        "New purchases go to the other terminals that are on; where there is none, buyers see that the bank is not "
+        "available. What is under way goes on to its end.",
     ),
     "console.switch_on": ("روشن کردن پایانه", "Switch the terminal on"),
     "console.switch_on.sentence": (
