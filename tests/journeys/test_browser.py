@@ -39,7 +39,9 @@ async def violations(page: Page, name: str) -> list[str]:
     if folder := os.environ.get("MOPOS_SCREENSHOTS"):
         await page.screenshot(path=f"{folder}/{name}.png", full_page=True)
     await page.evaluate(AXE.read_text())
-    found = await page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
+    found = await page.evaluate(
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", WCAG
+    )
     wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
     sideways = [f"{name}: scrolls sideways"] if wide else []
     return sideways + [f"{name}: {v['id']} {[n['html'][:120] for n in v['nodes']]}" for v in found["violations"]]

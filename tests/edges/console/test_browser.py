@@ -18,7 +18,10 @@ AUTHENTICATOR = {
     "automaticPresenceSimulation": True,
 }
 AXE = (Path(__file__).parents[2] / "clients/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
 
 
 @pytest.fixture(scope="module")

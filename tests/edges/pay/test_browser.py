@@ -151,7 +151,9 @@ def axe_source() -> str:
 async def look(page: Page, axe: str) -> list[str]:
     # Evaluated from outside: the pages' own policy lets no script in.
     await page.evaluate(axe)
-    result = await page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG_22_AA)
+    result = await page.evaluate(
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", WCAG_22_AA
+    )
     return [f"{v['id']}: {node['html']}" for v in result["violations"] for node in v["nodes"]]
 
 
