@@ -65,7 +65,10 @@ async def ask_about(
     services: Services, purchase: Purchase, *, actor: str, returned: Returned | None = None
 ) -> tuple[Answer, bool]:
     """Ask the bank what became of a purchase's latest attempt, confirm it when the bank waits for that, and record the
-    answer. The flag: something was recorded."""
+    answer. The flag: something was recorded.
+
+    A purchase that ended unpaid is claimed first. The bank may keep the money from this call on, so no new attempt
+    begins beside it, and the worker goes on where this process dies."""
     if purchase.state in ENDED_UNPAID:
         now = services.clock()
         claimed = await store.claim_ended(
