@@ -17,7 +17,7 @@ from mopos.banks.port import Attempt, Confirmed, Decline, Declined, Facts, Pendi
 from mopos.base.money import Rial
 from mopos.domain.ledger.entries import booking
 from mopos.domain.payments import store
-from mopos.domain.payments.model import Purchase, next_check, terminal_of_ref
+from mopos.domain.payments.model import VERSION_MAX, Purchase, next_check, terminal_of_ref
 from mopos.domain.payments.states import ENDED_UNPAID, Event, Move, State, move
 from mopos.domain.payments.store import AttemptEnd, BankRefUsed, Change, Hint
 
@@ -69,19 +69,13 @@ async def ask_about(
 
     A purchase that ended unpaid is claimed first. The bank may keep the money from this call on, so no new attempt
     begins beside it, and the worker goes on where this process dies."""
-    if purchase.state in ENDED_UNPAID:
+    if listed := move(purchase.state, Event.ASKED_AGAIN):
         now = services.clock()
-        claimed = await store.claim_ended(
-            services.db,
-            purchase,
-            actor=actor,
-            now=now,
-            next_check_at=now + lease(services),
-            hint=_hint(facts_of(services, purchase), returned) if returned else None,
-        )
-        if claimed is None:
+        hint = _hint(facts_of(services, purchase), returned) if returned else None
+        claim = Change(listed, now, actor, next_check_at=now + lease(services), attempt=hint)
+        if purchase.version >= VERSION_MAX or not await store.record(services.db, purchase, claim):
             return BEING_ASKED, False
-        purchase = claimed
+        purchase = replace(purchase, state=listed.end, version=purchase.version + 1)
     answer = await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase, returned))
     return answer, await record_answer(services, purchase, answer, actor=actor)
 

@@ -260,7 +260,7 @@ class Change:
     now: datetime
     actor: str
     next_check_at: datetime | None = None
-    attempt: AttemptEnd | AttemptOpening | None = None
+    attempt: AttemptEnd | AttemptOpening | Hint | None = None
     late: bool = False
     booking: Mapping[str, Any] | None = None
     """The entry that the ledger's room decided on, as parameters: `entry`, `debit_kinds`, `debit_owners`,
@@ -309,6 +309,9 @@ async def record(db: Database, purchase: Purchase, change: Change) -> bool:
                 "decline": end.decline,
                 "bank_code": end.bank_code,
             }
+        case Hint() as hint:
+            statement += _HINTED
+            params |= hint._asdict()
     if change.told:
         statement += TOLD
         params |= change.told.params | {"told_gateway_id": purchase.gateway_id}
@@ -654,42 +657,6 @@ def _moved(purchase: Purchase, state: State, version: int) -> Purchase:
 
 
 _STATE, _VERSION = Purchase.__slots__.index("state"), Purchase.__slots__.index("version")
-
-
-async def claim_ended(
-    db: Database, purchase: Purchase, *, actor: str, now: datetime, next_check_at: datetime, hint: Hint | None = None
-) -> Purchase | None:
-    """From an unpaid end to VERIFYING, for the one caller who wins it: a bank is about to be asked about its attempt,
-    and may confirm it. None: somebody was faster."""
-    row = await db.one(
-        _CLAIM_ENDED + (_HINTED if hint else "") + _CLAIMED_ENDED,
-        {
-            "id": purchase.id,
-            "version": purchase.version,
-            "from_state": purchase.state,
-            "actor": actor,
-            "now": now,
-            "next_check_at": next_check_at,
-            "version_max": VERSION_MAX,
-        }
-        | (hint._asdict() if hint else {}),
-    )
-    return None if row is None else _moved(purchase, State.VERIFYING, row[0])
-
-
-_CLAIM_ENDED = """
-    with moved as (
-        update purchase set state = 'VERIFYING', last_event = 'asked_again', version = version + 1,
-            next_check_at = %(next_check_at)s
-        where id = %(id)s and version = %(version)s and state = %(from_state)s and version < %(version_max)s
-        returning id, version, attempt_id
-    ),
-    event as (
-        insert into journal (purchase_id, version, attempt_id, event, from_state, to_state, actor, at, data)
-        select id, version, attempt_id, 'asked_again', %(from_state)s, 'VERIFYING', %(actor)s, %(now)s, '{}' from moved
-    )
-"""
-_CLAIMED_ENDED = "select version from moved"
 
 
 async def claim_due(db: Database, *, now: datetime, lease_until: datetime, limit: int) -> list[Purchase]:
