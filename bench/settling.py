@@ -24,10 +24,10 @@ from pydantic import SecretStr
 
 from bench.ten_million import SERVER
 from mopos.actions.run_settlement import run_settlement
-from mopos.app import build_services
 from mopos.base import embedded
 from mopos.base.config import Settings
 from mopos.base.db import Database
+from mopos.build import build_services
 from mopos.db.migrate import migrate
 from mopos.domain.settlement.calendar import holidays_of
 

@@ -5,27 +5,34 @@
 
 import itertools
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from playwright.async_api import Browser
 from psycopg.conninfo import make_conninfo
+from tests.browser import launched
 from tests.stack import browser, running
 
 from mopos.base import embedded
 from mopos.db.migrate import migrate
 
 _numbers = itertools.count(1)
+# A new database is some hundred files: 20 ms in memory, half a second on many a disk. Where there is little memory, the
+# disk does.
+_SHARED = Path("/dev/shm")
+_IN_MEMORY = _SHARED if _SHARED.is_dir() and shutil.disk_usage(_SHARED).free > 4 << 30 else None
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a PostgreSQL server with an empty, migrated database `template_mopos`."""
     bindir = os.environ.get("MOPOS_PG_BINDIR")
-    with open_folder() as folder, embedded.start(folder, Path(bindir) if bindir else None) as server:
+    with open_folder(_IN_MEMORY) as folder, embedded.start(folder, Path(bindir) if bindir else None) as server:
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             connection.execute("create database template_mopos")
         migrate(make_conninfo(server.dsn, dbname="template_mopos"))
@@ -33,9 +40,9 @@ def postgres() -> Iterator[str]:
 
 
 @contextmanager
-def open_folder() -> Iterator[Path]:
+def open_folder(within: Path | None = None) -> Iterator[Path]:
     """A folder for an embedded server. Pytest's own are closed to others; as root, PostgreSQL runs as another user."""
-    with tempfile.TemporaryDirectory(prefix="mopos-test-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="mopos-test-", dir=within, ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         yield Path(name) / "postgresql"
 
@@ -78,6 +85,13 @@ def stack(postgres):
 def shop(stack):
     """A merchant at the running stack."""
     return stack.make_shop()
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A real browser, for one test."""
+    async with launched() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -261,10 +262,14 @@ async def eventually(is_so, patience_s: float = 30, step_s: float = 0.2) -> None
         await asyncio.sleep(step_s)
 
 
+# Reading all certificates takes 20 ms, and tests make thousands of clients.
+_TLS = ssl.create_default_context()
+
+
 def browser(**options) -> httpx2.AsyncClient:
     """A client without proxies that follows nothing by itself."""
     limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200)
-    return httpx2.AsyncClient(trust_env=False, timeout=60, limits=limits, **options)
+    return httpx2.AsyncClient(trust_env=False, timeout=60, limits=limits, verify=_TLS, **options)
 
 
 @contextmanager

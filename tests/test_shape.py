@@ -62,6 +62,12 @@ def test_layers_and_rooms() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_only_the_gateway_loads_its_doors() -> None:
+    """Half a second of every verb, and memory of the worker."""
+    look = "import sys, mopos.cli, mopos.edges.worker; sys.exit('litestar' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=False, timeout=60).returncode == 0
+
+
 def test_a_function_fits_on_a_screen() -> None:
     too_long = [
         f"{name}:{node.lineno} {node.name}: {lines_of_code(node)} lines"

@@ -31,6 +31,7 @@ from mopos.base.embedded import EmbeddedServerError
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
+from mopos.build import build_services, open_database, open_reports
 from mopos.cli_fee import fee
 from mopos.cli_ledger import ledger, print_balances
 from mopos.cli_recon import reconcile_command, statement
@@ -156,7 +157,6 @@ def _worker_beside(wanted: bool) -> Iterator[None]:
 @app.command()
 def worker() -> None:
     """Run the worker: it asks banks about purchases whose answer is missing, and ends those that nobody finished."""
-    from mopos.app import build_services, open_database, open_reports  # noqa: PLC0415  # the composition root sees this
     from mopos.edges.transcripts import Transcripts  # noqa: PLC0415
     from mopos.edges.worker import run_worker  # noqa: PLC0415
 
@@ -344,7 +344,6 @@ def demo(
     ] = 8000,
 ) -> None:
     """Start everything on this machine to play with: gateway, worker, simulated banks and a sample shop."""
-    from mopos.app import build_services  # noqa: PLC0415  # the composition root sees this module
     from mopos.edges.demo.banks import BankUnknown, chosen  # noqa: PLC0415  # needed by this verb only
     from mopos.edges.demo.check import check_demo  # noqa: PLC0415
     from mopos.edges.demo.run import run_demo  # noqa: PLC0415
@@ -575,7 +574,6 @@ def _prepared(*, make: bool = True) -> Iterator[Settings]:
 
 def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
     """For the verbs of other modules: the services of an action, on a database that runs and is at the present."""
-    from mopos.app import build_services  # noqa: PLC0415  # the composition root sees this module
 
     async def run(db: Database) -> T:
         services = build_services(settings, db, system_clock)
@@ -595,8 +593,6 @@ def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
 
 def _with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    from mopos.app import open_database  # noqa: PLC0415  # the composition root sees this module
-
     async def run() -> T:
         async with open_database(settings) as db:
             return await work(db)

@@ -18,11 +18,11 @@ from mopos.actions.credentials import seal_credentials
 from mopos.actions.finish_attempt import finish_attempt
 from mopos.actions.register_purchase import register_purchase
 from mopos.actions.send_to_bank import send_to_bank
-from mopos.app import build_services
 from mopos.banks.catalogue import KINDS
 from mopos.banks.sim.buyer import pay_at_bank
 from mopos.banks.sims import SIMS
 from mopos.base.secret import Secret
+from mopos.build import build_services
 from mopos.domain.payments.model import parse_form
 from mopos.domain.payments.states import State
 from mopos.domain.routing.health import Why

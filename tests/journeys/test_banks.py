@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from html import escape
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
+from tests.browser import PHONE, launched
 from tests.conftest import fresh_database, open_folder
-from tests.journeys.test_browser import CHROMIUM, QUIET, browsing, type_card, violations
+from tests.journeys.test_browser import browsing, look, type_card
 from tests.stack import Shop, Stack, running
 
 from mopos.actions.terminals import REFRESH_S
@@ -46,16 +47,11 @@ def shops(stack) -> dict[str, Shop]:
 async def by_the_rules() -> AsyncIterator[tuple[Page, list[str]]]:
     """A page of a browser that applies what pages forbid, and what it complained about."""
     complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        try:
-            context = await browser.new_context(viewport={"width": 390, "height": 844}, locale="fa-IR")
-            page = await context.new_page()
-            page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            yield page, complaints
-        finally:
-            await browser.close()
+    async with launched() as browser:
+        page = await (await browser.new_context(viewport=PHONE, locale="fa-IR")).new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page, complaints
 
 
 async def come_to_bank(page: Page, stack: Stack, shop: Shop, bank: str, lang: str = "fa") -> str:
@@ -108,10 +104,10 @@ async def test_its_pages_in_its_own_colour_are_accessible(stack, shops, bank):
         async with browsing(lang, width) as page:
             name = f"{bank}-{{}}-{lang}-{width}"
             await come_to_bank(page, stack, shops[bank], bank, lang)
-            found += await violations(page, name.format("pay"))
+            found += await look(page, name.format("pay"))
             await pay(page, PAID)
-            found += await violations(page, name.format("receipt"))
+            found += await look(page, name.format("receipt"))
             await page.click("#return button")
             await page.wait_for_url(f"{stack.gateway}/pay/**")
-            found += await violations(page, name.format("invoice"))
+            found += await look(page, name.format("invoice"))
     assert found == []

@@ -6,45 +6,29 @@ Every page on the way is looked at by axe, with scripts; and the whole way is go
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
-
-AXE = Path(__file__).parents[1] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-CHROMIUM = "/usr/bin/chromium"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-QUIET += ["--disable-sync", "--no-first-run"]
+from playwright.async_api import Page
+from tests.browser import launched, scrolls_sideways, violations
 
 
 @asynccontextmanager
 async def browsing(lang: str, width: int, *, scripts: bool = True) -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    async with launched() as browser:
         context = await browser.new_context(
             viewport={"width": width, "height": 844},
             locale="en-GB" if lang == "en" else "fa-IR",
             java_script_enabled=scripts,
-            bypass_csp=True,  # for axe only; the pages' own policy is a test of its own
         )
-        try:
-            yield await context.new_page()
-        finally:
-            await browser.close()
+        yield await context.new_page()
 
 
-async def violations(page: Page, name: str) -> list[str]:
+async def look(page: Page, name: str) -> list[str]:
     # For a person to look at: MOPOS_SCREENSHOTS names a folder.
     if folder := os.environ.get("MOPOS_SCREENSHOTS"):
         await page.screenshot(path=f"{folder}/{name}.png", full_page=True)
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", WCAG
-    )
-    wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    sideways = [f"{name}: scrolls sideways"] if wide else []
-    return sideways + [f"{name}: {v['id']} {[n['html'][:120] for n in v['nodes']]}" for v in found["violations"]]
+    sideways = ["scrolls sideways"] if await scrolls_sideways(page) else []
+    return [f"{name}: {wrong}" for wrong in (*sideways, *await violations(page))]
 
 
 async def type_card(page: Page, number: str) -> None:
@@ -62,37 +46,37 @@ async def test_a_buyer_pays_and_every_page_on_the_way_is_accessible(demo, lang, 
     async with browsing(lang, width) as page:
         for path in ("", "/Payment.aspx", "/nowhere", "/WebServiceMoPos.asmx", "/WebServiceMoPos.asmx?op=PayRep"):
             await page.goto(f"{demo.gateway}{path}")
-            found += await violations(page, name.format("gateway" + path.replace("/", "_").replace("?", "_")))
+            found += await look(page, name.format("gateway" + path.replace("/", "_").replace("?", "_")))
         await page.goto(f"{demo.shop}/?lang={lang}")
-        found += await violations(page, name.format("shop"))
+        found += await look(page, name.format("shop"))
         await page.fill("#name", "مریم احمدی")
         await page.click("button")
-        found += await violations(page, name.format("checkout"))
+        found += await look(page, name.format("checkout"))
         await page.click("button")
         await page.wait_for_url(f"{demo.bank}/**")
-        found += await violations(page, name.format("bank"))
+        found += await look(page, name.format("bank"))
         await type_card(page, "6104330000000011")
         await page.fill("#password", "12345")
         await page.click("button.main")
-        found += await violations(page, name.format("bank-receipt-declined"))
+        found += await look(page, name.format("bank-receipt-declined"))
         await page.click("button.main")
         await page.wait_for_url(f"{demo.gateway}/pay/**")
-        found += await violations(page, name.format("declined"))
+        found += await look(page, name.format("declined"))
         await page.click("main form button")
         await page.wait_for_url(f"{demo.bank}/**")
         await type_card(page, "6037990000000014")
         await page.click("button.second")
         otp = await page.inner_text("#password-field")
-        found += await violations(page, name.format("bank-otp"))
+        found += await look(page, name.format("bank-otp"))
         await page.fill("#password", "12345")
         assert any(character in otp for character in "0123456789۰۱۲۳۴۵۶۷۸۹")
         await page.click("button.main")
         await page.click("button.main")
         await page.wait_for_url(f"{demo.gateway}/pay/**")
-        found += await violations(page, name.format("invoice"))
+        found += await look(page, name.format("invoice"))
         await page.click("main a.button, main a[href*='Res=']")
         await page.wait_for_url(f"{demo.shop}/**")
-        found += await violations(page, name.format("shop-result"))
+        found += await look(page, name.format("shop-result"))
         assert await page.locator("html").get_attribute("lang") == lang
     assert found == []
 

@@ -13,10 +13,10 @@ import sys
 
 import pyotp
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from tests.conftest import fresh_database, open_folder
 from tests.edges.phone.test_browser import COMPUTER, PHONE, opened
-from tests.journeys.test_browser import CHROMIUM, QUIET, type_card
+from tests.journeys.test_browser import type_card
 from tests.phones import code_in, new_mobile
 from tests.stack import Stack, eventually, running, wait_for
 
@@ -33,14 +33,6 @@ def stack(postgres):
         folder.mkdir(exist_ok=True)
         with running(dsn, folder, host="localhost", with_services=True) as stack:
             yield stack
-
-
-@pytest.fixture
-async def chromium():
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        await browser.close()
 
 
 async def test_from_a_phone_number_to_an_exported_sale(stack: Stack, chromium):

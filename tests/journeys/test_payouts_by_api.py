@@ -14,10 +14,10 @@ from tests.web import make_operator
 from mopos.actions.decide_batch import approve_batch, propose_approval
 from mopos.actions.run_settlement import run_settlement
 from mopos.actions.services import Services
-from mopos.app import build_services
 from mopos.base.clock import system_clock
 from mopos.base.config import Settings
 from mopos.base.db import Database
+from mopos.build import build_services
 from mopos.domain.operators import proposals
 from mopos.domain.operators.model import Operator, Post
 from mopos.domain.settlement import rule_store

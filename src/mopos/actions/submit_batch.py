@@ -70,7 +70,14 @@ async def make_file(services: Services, operator: Operator, batch_id: int, chann
         raise Refused(["batch_empty"])
     if going.stopped:
         raise Refused(["batch_has_stopped"])
-    return await _first(services, operator, going, channel)
+    try:
+        return await _first(services, operator, going, channel)
+    except Refused:
+        # Perhaps since we looked somebody else has made it.
+        kept = await file_store.kept_file(services.db, batch_id, channel)
+        if kept is None:
+            raise
+        return await _again(services, kept)
 
 
 async def _going(services: Services, batch_id: int) -> Going:

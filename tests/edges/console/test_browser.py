@@ -1,27 +1,11 @@
 """The console in a real browser: a passkey as second factor, and axe on every page, in both languages and two sizes."""
 
-from pathlib import Path
-
 import pytest
-from playwright.async_api import async_playwright
+from tests.browser import give_authenticator, scrolls_sideways, violations
 from tests.conftest import fresh_database, open_folder
 from tests.edges.console.world import conflicted_purchase, make_person, number_of, unknown_purchase
 from tests.stack import running
 from tests.web import give_gateway, make_member, make_operator, signed_in
-
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
-AXE = (Path(__file__).parents[2] / "clients/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
-}
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +18,12 @@ def stack(postgres):
         assert "Traceback" not in stack.logs()
 
 
-@pytest.fixture
-async def chromium():
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        await browser.close()
-
-
 async def test_a_passkey_is_added_and_opens(stack, chromium):
     person = await make_person(stack)
     context = await chromium.new_context(base_url=stack.gateway, locale="fa-IR")
     context.set_default_timeout(20_000)
     page = await context.new_page()
-    devtools = await context.new_cdp_session(page)
-    await devtools.send("WebAuthn.enable")
-    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    await give_authenticator(page)
 
     async def first_step() -> None:
         await page.goto("/console/sign-in")
@@ -114,26 +88,20 @@ async def pages(stack, shop, web, admin, finance) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("lang", ["fa", "en"])
-async def test_axe_finds_nothing(stack, chromium, web, lang):
+@pytest.mark.parametrize(("lang", "width"), [("fa", 390), ("en", 1280)])
+async def test_axe_finds_nothing(stack, chromium, web, lang, width):
     admin, finance = make_operator(stack, "admin"), make_operator(stack, "finance")
     paths = await pages(stack, stack.make_shop(), web, admin, finance)
     async with signed_in(stack, admin) as visitor:
         token = visitor.client.cookies["mopos-console"]
     found = []
-    for width in (390, 1280):
-        context = await chromium.new_context(
-            base_url=stack.gateway, viewport={"width": width, "height": 900}, bypass_csp=True
-        )
-        await context.add_cookies([{"name": "mopos-console", "value": token, "url": stack.gateway}])
-        page = await context.new_page()
-        for path in paths:
-            answer = await page.goto(f"{path}?lang={lang}")
-            assert answer.status == 200, path
-            await page.evaluate(AXE)
-            for violation in (await page.evaluate("rules => axe.run(rules)", RULES))["violations"]:
-                found.append(f"{path} {width} {violation['id']} {[node['target'] for node in violation['nodes']][:4]}")
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{path} {width} is wider than the screen")
-        await context.close()
+    context = await chromium.new_context(base_url=stack.gateway, viewport={"width": width, "height": 900})
+    await context.add_cookies([{"name": "mopos-console", "value": token, "url": stack.gateway}])
+    page = await context.new_page()
+    for path in paths:
+        answer = await page.goto(f"{path}?lang={lang}")
+        assert answer.status == 200, path
+        found += [f"{path} {wrong}" for wrong in await violations(page)]
+        if await scrolls_sideways(page):
+            found.append(f"{path} is wider than the screen")
     assert found == []

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 from tests.conftest import fresh_database, open_folder
 from tests.edges.console.world import told
-from tests.edges.phone.test_browser import PHONE, chromium, opened  # noqa: F401  # a fixture
+from tests.edges.phone.test_browser import PHONE, opened
 from tests.edges.phone.test_browser import sign_up as sign_up_by_passkey
 from tests.phones import ask_code, forget_step, half_in, new_mobile, secret_on, sign_up
 from tests.stack import eventually, running
@@ -187,7 +187,7 @@ async def test_after_a_reset_nothing_old_opens_and_a_new_factor_is_set_up(stack,
     assert audited(stack)
 
 
-async def test_a_passkey_opens_nothing_after_a_reset_nor_behind_a_bar(stack, chromium):  # noqa: F811
+async def test_a_passkey_opens_nothing_after_a_reset_nor_behind_a_bar(stack, chromium):
     mobile = new_mobile()
     async with opened(chromium, stack, PHONE) as page:
         await sign_up_by_passkey(page, stack, mobile)

@@ -1,8 +1,7 @@
 """The console's pages of settlement in a real browser: axe in both languages and two sizes, none wider than a phone."""
 
 import pytest
-from playwright.async_api import async_playwright
-from tests.edges.console.test_browser import AXE, RULES
+from tests.browser import scrolls_sideways, violations
 from tests.settled import make_shop, result, settle, submit
 from tests.web import make_operator, signed_in
 
@@ -67,17 +66,14 @@ def pages(stack) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("lang", ["fa", "en"])
-@pytest.mark.parametrize("width", [390, 1280])
-async def test_pages_are_sound(stack, pages, lang, width):
+@pytest.mark.parametrize(("lang", "width"), [("fa", 390), ("en", 1280)])
+async def test_pages_are_sound(stack, chromium, pages, lang, width):
     operator = make_operator(stack, "finance")
-    async with signed_in(stack, operator) as visitor, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        context = await browser.new_context(
+    async with signed_in(stack, operator) as visitor:
+        context = await chromium.new_context(
             base_url=stack.gateway,
             locale="fa-IR" if lang == "fa" else "en-US",
             viewport={"width": width, "height": 900},
-            bypass_csp=True,
         )
         token = visitor.client.cookies.get("mopos-console")
         await context.add_cookies([{"name": "mopos-console", "value": token, "url": stack.gateway}])
@@ -86,10 +82,6 @@ async def test_pages_are_sound(stack, pages, lang, width):
         wrong = []
         for path in pages:
             await page.goto(path)
-            wide = await page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-            await page.evaluate(AXE)
-            found = await page.evaluate("rules => axe.run(document, rules)", RULES)
-            wrong += [(path, one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
-            wrong += [(path, "wider than the window")] if wide else []
-        await browser.close()
+            wrong += [(path, what) for what in await violations(page)]
+            wrong += [(path, "wider than the window")] if await scrolls_sideways(page) else []
     assert wrong == []

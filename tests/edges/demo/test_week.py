@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from mopos.actions.report_result import report_result
-from mopos.app import build_services
+from mopos.build import build_services
 from mopos.domain.ledger.ties import tie
 from mopos.edges.demo.week import FIRST_DAY, play, still_open, week
 from mopos.edges.pay_rep import result_of

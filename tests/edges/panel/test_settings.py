@@ -1,7 +1,6 @@
 """A gateway's look: who may change it, what a logo may be, what becomes of a colour, and the buyer's pages with it."""
 
 import asyncio
-import shutil
 import struct
 import zlib
 from io import BytesIO
@@ -10,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from PIL import Image
-from playwright.async_api import async_playwright
+from tests.browser import PHONE, scrolls_sideways, violations
 from tests.stack import running
 from tests.web import give_gateway, make_account, make_member, signed_in
 
@@ -27,10 +26,7 @@ from mopos.domain.accounts.brand import (
 )
 from mopos.domain.accounts.logo import HEIGHT_MAX, PNG_BYTES_MAX, WIDTH_MAX, logo_of
 
-AXE = Path(__file__).parents[2] / "clients/node_modules/axe-core/axe.min.js"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 COLOURS = ["#ffd400", "#000000", "#ffffff", "#e91e63", "#0b5c58", "#777777", "#1e90ff", "#00ff00", "#7f7f00", "#123456"]
-WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 def picture(form: str = "PNG", size=(400, 300), mode: str = "RGB", colour="#c02040") -> bytes:
@@ -343,7 +339,7 @@ async def test_an_unbranded_page_has_nothing_of_it(stack, web):
 
 @pytest.mark.parametrize("colour", ["#ffd400", "#000080", "#ffffff"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_a_branded_invoice_in_a_browser(stack, web, colour, scheme):
+async def test_a_branded_invoice_in_a_browser(stack, web, chromium, colour, scheme):
     shop = stack.make_shop("Shop of many colours")
     logo = logo_of(picture())
     stack.sql(
@@ -357,29 +353,20 @@ async def test_a_branded_invoice_in_a_browser(stack, web, colour, scheme):
     ((token,),) = stack.sql(
         "select token from purchase where res = %s and gateway_id = %s", to_pay["Res"], int(shop.id[:-1])
     )
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = await chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-        page = await context.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        for url in (f"{bought.page.url}?stay=1", f"{stack.gateway}/pay/{token}?stay=1"):
-            await page.goto(str(url))
-            assert await page.locator(".shop img").evaluate("e => e.complete && e.naturalWidth > 0")
-            await page.evaluate(AXE.read_text())
-            found = await page.evaluate(
-                "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
-                WCAG_22_AA,
-            )
-            assert [f"{v['id']}: {n['html']}" for v in found["violations"] for n in v["nodes"]] == []
-            fill = await page.locator(".first").first.evaluate("e => getComputedStyle(e).backgroundColor")
-            assert fill == f"rgb({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:], 16)})"
-        assert complaints == []
-        await chromium.close()
+    page = await (await chromium.new_context(viewport=PHONE, color_scheme=scheme)).new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    for url in (f"{bought.page.url}?stay=1", f"{stack.gateway}/pay/{token}?stay=1"):
+        await page.goto(str(url))
+        assert await page.locator(".shop img").evaluate("e => e.complete && e.naturalWidth > 0")
+        assert await violations(page) == []
+        fill = await page.locator(".first").first.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert fill == f"rgb({int(colour[1:3], 16)}, {int(colour[3:5], 16)}, {int(colour[5:], 16)})"
+    assert complaints == []
 
 
 @pytest.mark.parametrize("lang", ["fa", "en"])
-async def test_axe_finds_nothing_on_the_panel_s_pages(stack, shop, owner, lang, web):
+async def test_axe_finds_nothing_on_the_panel_s_pages(stack, shop, owner, chromium, lang, web):
     await shop.post(web, shop.form(Amnt="1"))
     await shop.pay_rep(web, "x", rmz="wrong")
     bought = await shop.buy(web)
@@ -390,31 +377,21 @@ async def test_axe_finds_nothing_on_the_panel_s_pages(stack, shop, owner, lang, 
         *(f"{root}/{shop.id}/log?stay=1", f"{root}/{shop.id}/try?res={bought.res}"),
     ]
     visitor = signed_in(stack, owner, lang=lang)
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        found = {}
-        for scheme, width in (("light", 320), ("dark", 1280)):
-            context = await chromium.new_context(
-                viewport={"width": width, "height": 800}, color_scheme=scheme, locale=lang
-            )
-            cookies = [{"name": "mopos", "value": visitor.client.cookies["mopos"], "url": stack.gateway}]
-            await context.add_cookies(cookies)
-            page = await context.new_page()
-            page.on("console", lambda message: found.setdefault("console", []).append(message.text))
-            for path in paths:
-                await page.goto(f"{stack.gateway}{path}")
-                for summary in await page.locator("main summary").all():
-                    await summary.click()
-                await page.evaluate(AXE.read_text())
-                result = await page.evaluate(
-                    "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})",
-                    WCAG_22_AA,
-                )
-                if wrong := [f"{v['id']}: {n['html']}" for v in result["violations"] for n in v["nodes"]]:
-                    found[f"{path} {scheme}"] = wrong
-                if await page.evaluate("document.documentElement.scrollWidth") > width:
-                    found[f"{path} {width}"] = ["scrolls sideways"]
-        await chromium.close()
+    cookies = [{"name": "mopos", "value": visitor.client.cookies["mopos"], "url": stack.gateway}]
+    found = {}
+    for scheme, width in (("light", 320), ("dark", 1280)):
+        context = await chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, locale=lang)
+        await context.add_cookies(cookies)
+        page = await context.new_page()
+        page.on("console", lambda message: found.setdefault("console", []).append(message.text))
+        for path in paths:
+            await page.goto(f"{stack.gateway}{path}")
+            for summary in await page.locator("main summary").all():
+                await summary.click()
+            if wrong := await violations(page):
+                found[f"{path} {scheme}"] = wrong
+            if await scrolls_sideways(page):
+                found[f"{path} {width}"] = ["scrolls sideways"]
     await visitor.client.aclose()
     assert found == {}
 

@@ -1,18 +1,17 @@
 """The buyer's pages in a real browser: accessible, fit for a small phone, usable without scripts and by keyboard."""
 
 import asyncio
-import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
+from tests.browser import DESKTOP, PHONE, SMALLEST, launched, violations
 
 from mopos.banks.port import Redirect
 from mopos.domain.payments.states import State
@@ -23,20 +22,8 @@ from mopos.edges.pay.pages import PurchaseView
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = [
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
-]
 # "submit" hides a form's own method of that name.
 BANK_FIELDS = {"Token": "TK-1", "submit": "1"}
-WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PHONE, DESKTOP, SMALLEST = (
-    ViewportSize(width=390, height=844),
-    ViewportSize(width=1280, height=800),
-    # WCAG 2.2, criterion 1.4.10: everything reflows at 320 CSS pixels.
-    ViewportSize(width=320, height=640),
-)
 
 
 @dataclass
@@ -91,12 +78,8 @@ async def site(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    path = shutil.which("chromium")
-    assert path, "these tests need Chromium: apt-get install chromium"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -130,31 +113,15 @@ def standing_still(site: Site) -> list[str]:
 async def test_axe_finds_no_violation_on_any_page(
     site: Site, contexts: Contexts, viewport: ViewportSize, scheme: str
 ) -> None:
-    axe = axe_source()
     page = await (await contexts(viewport, scripts=True, color_scheme=scheme)).new_page()
     await without_going(page)
     found = {}
     for path in site.pages:
         await page.goto(site.url + path)
         await open_folds(page)
-        violations = await look(page, axe)
-        if violations:
-            found[path] = violations
+        if wrong := await violations(page):
+            found[path] = wrong
     assert found == {}
-
-
-def axe_source() -> str:
-    assert AXE.exists(), "run `npm ci` in tests/clients"
-    return AXE.read_text(encoding="utf-8")
-
-
-async def look(page: Page, axe: str) -> list[str]:
-    # Evaluated from outside: the pages' own policy lets no script in.
-    await page.evaluate(axe)
-    result = await page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", WCAG_22_AA
-    )
-    return [f"{v['id']}: {node['html']}" for v in result["violations"] for node in v["nodes"]]
 
 
 async def without_going(page: Page) -> None:

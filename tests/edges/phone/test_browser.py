@@ -5,23 +5,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, expect
+from tests.browser import give_authenticator, scrolls_sideways, violations
 from tests.phones import code_in, grow_old, new_mobile
 from tests.stack import Stack
 
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
-AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "is_mobile": True,
@@ -30,14 +20,6 @@ PHONE = {
     "locale": "fa-IR",
 }
 COMPUTER = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"}
-
-
-@pytest.fixture
-async def chromium():
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 @contextlib.asynccontextmanager
@@ -52,9 +34,7 @@ async def opened(chromium, stack: Stack, options: dict, authenticator: bool = Tr
         "console", lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None
     )
     if authenticator:
-        devtools = await context.new_cdp_session(page)
-        await devtools.send("WebAuthn.enable")
-        await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+        await give_authenticator(page)
     yield page
     assert errors == []
     await context.close()
@@ -164,16 +144,13 @@ async def test_a_copied_authenticator_is_noticed(stack, chromium):
 @pytest.mark.parametrize("lang", ["fa", "en"])
 async def test_every_page_is_accessible_and_fits_a_small_phone(stack, chromium, lang):
     mobile = new_mobile()
-    options = PHONE | {"viewport": {"width": 320, "height": 640}, "locale": lang, "bypass_csp": True}
+    options = PHONE | {"viewport": {"width": 320, "height": 640}, "locale": lang}
     async with opened(chromium, stack, options) as page:
         found: list[str] = []
 
         async def look() -> None:
-            await page.add_script_tag(content=AXE.read_text())
-            rules = {"runOnly": {"type": "tag", "values": WCAG_22_AA}, "resultTypes": ["violations"]}
-            for violation in (await page.evaluate("rules => axe.run(rules)", rules))["violations"]:
-                found.append(f"{page.url} {violation['id']} {[node['target'] for node in violation['nodes']]}")
-            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.extend(f"{page.url} {wrong}" for wrong in await violations(page))
+            if await scrolls_sideways(page):
                 found.append(f"{page.url} is wider than the screen")
 
         await page.goto("/sign-in")
@@ -223,9 +200,7 @@ async def test_the_same_device_is_not_added_twice(stack, chromium):
 
 async def test_who_does_not_confirm_reads_so_and_may_try_again(stack, chromium):
     async with opened(chromium, stack, PHONE, authenticator=False) as page:
-        devtools = await page.context.new_cdp_session(page)
-        await devtools.send("WebAuthn.enable")
-        await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR | {"isUserVerified": False}})
+        await give_authenticator(page, agrees=False)
         await page.goto("/sign-in")
         await page.click("form[data-passkey=get] button")
         status = page.locator("form[data-passkey] [role=status]")

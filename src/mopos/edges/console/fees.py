@@ -179,7 +179,7 @@ async def _plan_page(
 
 
 def _asked_of_plan(ask: Ask, present: Version | None) -> Asked:
-    text, amount, refused = fee_words.asked_amount(ask)
+    text, amount, refused = fee_words.asked_amount(ask.query("amount"))
     return Asked(text, quote(present, amount) if amount is not None else None, refused)
 
 
@@ -218,7 +218,7 @@ async def _gateway_page(ask: Ask, gateway: GatewayRow, refused: Refused | None =
     db, number = ask.services.db, with_check_digit(gateway.id)
     found = await fee_store.assigned(db, gateway.id)
     present, following = fee_words.now_and_next(found, ask.now, ask.lang)
-    text, amount, wrong = fee_words.asked_amount(ask)
+    text, amount, wrong = fee_words.asked_amount(ask.query("amount"))
     answer = await fee_store.fee_of(db, gateway.id, amount, ask.now) if amount is not None else None
     plans = await fee_store.plans(db)
     return show.page(

@@ -474,9 +474,13 @@ _TABLE: dict[str, tuple[str, str]] = {
 }
 
 
+_BOUNDS_IN_WORDS = {lang: {f"{{{name}}}": grouped(bound, lang) for name, bound in _BOUNDS.items()} for lang in Lang}
+
+
 def _filled(sentence: str, lang: Lang) -> str:
-    for name, bound in _BOUNDS.items():
-        sentence = sentence.replace("{" + name + "}", grouped(bound, lang))
+    if "{" in sentence:
+        for name, bound in _BOUNDS_IN_WORDS[lang].items():
+            sentence = sentence.replace(name, bound)
     return sentence
 
 

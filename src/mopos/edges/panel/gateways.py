@@ -138,7 +138,7 @@ async def _fee(ask: Ask, own: Gateway) -> dict[str, object]:
     """What the gateway's purchases cost now, what is announced, and the answer to `?amount=`."""
     found = await fee_store.assigned(ask.services.db, own.id)
     present, following = fee_words.now_and_next(found, ask.now, ask.lang)
-    text, amount, wrong = fee_words.asked_amount(ask)
+    text, amount, wrong = fee_words.asked_amount(ask.query("amount"))
     answer = await fee_store.fee_of(ask.services.db, own.id, amount, ask.now) if amount is not None else None
     return {"present": present, "following": following, "asked": Asked(text, answer, wrong)}
 

@@ -24,7 +24,6 @@ from mopos.domain.settlement.fees import (
 from mopos.edges.i18n.formats import grouped
 from mopos.edges.i18n.lang import Lang
 from mopos.edges.i18n.texts import TEXTS
-from mopos.edges.web.ask import Ask
 
 _TO_PERSIAN = str.maketrans("0123456789.", "۰۱۲۳۴۵۶۷۸۹٫")
 
@@ -61,9 +60,9 @@ class Asked:
         return t[f"problem.{self.refused.problems[0].code}"] if self.refused else ""
 
 
-def asked_amount(ask: Ask) -> tuple[str, Rial | None, Refused | None]:
-    """`?amount=` of a quote form: as typed, and as an amount or why it is none. None and None: nothing was asked."""
-    text = ask.query("amount")[:30]
+def asked_amount(typed: str) -> tuple[str, Rial | None, Refused | None]:
+    """A quote form's amount: as typed, and as an amount or why it is none. None and None: nothing was asked."""
+    text = typed[:30]
     if not text:
         return "", None, None
     try:

@@ -33,8 +33,8 @@ TABLE: dict[str, tuple[str, str]] = {
         "Not every payout of this batch is in a file yet. First download each file and hand it to the bank.",
     ),
     "problem.payout_file_moved": (
-        "همین حالا کسی دیگر این فایل را ساخت یا دسته دگرگون شد. دوباره تلاش کنید.",
-        "Somebody else made this file just now, or the batch changed. Try again.",
+        "هنگام ساختن فایل، دسته دگرگون شد. دوباره تلاش کنید.",
+        "The batch changed while the file was being made. Try again.",
     ),
     "problem.payout_file_differs": (
         "فایل دوباره همان فایل پیشین نشد؛ داده‌ای پس از ساختن آن دگرگون شده است. آن را به بانک ندهید و بررسی کنید.",

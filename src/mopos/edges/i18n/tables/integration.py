@@ -142,6 +142,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "try.send": ("بپرس", "Ask"),
     "try.recent": ("آخرین خریدهای این درگاه:", "The latest purchases of this gateway:"),
     "try.result": ("پاسخ", "Answer"),
+    "try.fields": ("فیلدهای پاسخ", "Fields of the answer"),
     "try.value": ("مقدار", "Value"),
     "try.absent": ("فرستاده نمی‌شود", "not sent"),
     "try.empty": ("خالی", "empty"),
