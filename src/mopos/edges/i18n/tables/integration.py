@@ -350,6 +350,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "The new look is saved; buyers see it from now on.",
     ),
     "contrast.title": ("خوانایی", "Contrast"),
+    "contrast.table": ("خوانایی در هر جا", "Contrast, place by place"),
     "contrast.sentence": (
         "نوشته‌ها باید دست‌کم نسبتِ چهار و نیم به یک با پس‌زمینه داشته باشند (WCAG). از رنگ شما این‌ها ساخته شده است:",
         "Texts need a contrast of 4.5 with what is behind them (WCAG). This was made of your colour:",
