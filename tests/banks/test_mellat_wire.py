@@ -642,5 +642,6 @@ async def test_attack_20_transcripts_name_the_call_and_hide_the_rest(tcp_server:
     assert [call.request.split()[0] for call in calls] == [PAY, VERIFY, INQUIRE, REVERSE, INQUIRE]
     assert [call.about for call in calls] == [NUMBER] * 4 + ["1"]
     assert {call.path for call in calls} == {"/pgwchannel/services/pgw"}
+    assert [call.verb for call in calls] == [PAY, VERIFY, INQUIRE, REVERSE, INQUIRE]
     told = repr(calls) + repr(bank.__dict__) + repr(known)
     assert not [secret for secret in ("canary", REF_ID) if secret in told]

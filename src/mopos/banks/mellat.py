@@ -361,7 +361,7 @@ class Mellat:
             "userPassword": self._access.credentials["password"].reveal(),
         }
         body = _envelope(operation, {**known, **members})
-        return await self._wire.post(SERVICE_PATH, body, _READERS[operation], _HEADERS, about=about)
+        return await self._wire.post(SERVICE_PATH, body, _READERS[operation], _HEADERS, about=about, verb=operation)
 
 
 def _confirmed(attempt: Attempt, ref: str) -> Confirmed:

@@ -46,6 +46,8 @@ class Transcript:
     answer: str
     about: str = ""
     """What the call was about, as who called named it: our order number."""
+    verb: str = ""
+    """The bank's own name of the call, such as `bpVerifyRequest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +125,18 @@ class Wire:
         headers: Mapping[str, str],
         statuses: Collection[int] = (200,),
         about: str = "",
+        verb: str = "",
     ) -> T | Silent:
         """POST JSON, or what `headers` say that it is. The answer is what `reader` read from an HTTP 200 (or another of
-        `statuses`, for services that say no with an HTTP 400); everything else is `Silent`. `about` goes into the
-        transcript."""
+        `statuses`, for services that say no with an HTTP 400); everything else is `Silent`. `about` and `verb` go into
+        the transcript; without `verb` the path's end does."""
         request = httpx2.Request(
             "POST",
             self._url(path),
             headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **headers},
             content=body,
         )
-        return await self._ask(request, path, body, reader, statuses, about)
+        return await self._ask(request, path, body, reader, statuses, about, verb)
 
     async def get(
         self,
@@ -160,6 +163,7 @@ class Wire:
         reader: Reader[T],
         statuses: Collection[int],
         about: str,
+        verb: str = "",
     ) -> T | Silent:
         started = time.perf_counter()
         heard = await self._send(request)
@@ -169,7 +173,7 @@ class Wire:
         else:
             answer = reader.read(heard.body) if heard.status in statuses else Silent(f"http_{heard.status}")
         if self._on_call is not None:
-            told = (self._on_call, request.method, path, about, body, heard, answer)
+            told = (self._on_call, request.method, path, verb, about, body, heard, answer)
             self._tell(*told, time.perf_counter() - started)
         return answer
 
@@ -212,6 +216,7 @@ class Wire:
         on_call: Callable[[Transcript], None],
         method: str,
         path: str,
+        verb: str,
         about: str,
         body: bytes,
         heard: Heard | Silent,
@@ -228,5 +233,6 @@ class Wire:
                 request=self._redact(body),
                 answer=self._redact(heard.body) if isinstance(heard, Heard) else "",
                 about=about,
+                verb=verb or path.rpartition("/")[2],
             )
         )

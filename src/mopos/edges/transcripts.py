@@ -43,7 +43,7 @@ class Transcripts:
             Call(
                 attempt_id=int(said.about),
                 at=self._clock(),
-                verb=said.path.rpartition("/")[2],
+                verb=said.verb,
                 outcome=said.outcome,
                 status=said.status,
                 duration_ms=round(said.duration_ms),
