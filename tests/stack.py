@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -318,14 +320,15 @@ def running(
     )
     stack.add_terminals()
     try:
-        if with_services:
-            stack.start_services()
-        for name in banks:
-            stack.start_bank(name)
-        stack.start_gateway()
-        stack.start_worker()
+        starts = [*(partial(stack.start_bank, name) for name in banks), stack.start_gateway, stack.start_worker]
+        starts += [stack.start_services] if with_services else []
+        with ThreadPoolExecutor() as pool:
+            for started in [pool.submit(start) for start in starts]:
+                started.result()
         yield stack
-        codes = {name: stack.stop(name) for name in reversed(list(stack.processes))}
+        for process in stack.processes.values():
+            process.terminate()
+        codes = {name: process.wait(60) for name, process in stack.processes.items()}
         assert set(codes.values()) <= {0, -signal.SIGTERM}, codes
     finally:
         for process in stack.processes.values():

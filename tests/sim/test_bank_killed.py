@@ -108,7 +108,7 @@ class Rush:
         return to_bank
 
 
-@pytest.fixture(params=[("saman", "sandbox"), ("mellat", "zarinpal")], ids="-".join, scope="module")
+@pytest.fixture
 def stack(request, postgres):
     with open_folder() as folder, fresh_database(postgres) as dsn:
         folder.mkdir(exist_ok=True)
@@ -117,7 +117,12 @@ def stack(request, postgres):
             yield stack
 
 
-@pytest.mark.parametrize("how", ["killed", "hangs"])
+@pytest.mark.parametrize(
+    ("stack", "how"),
+    [(("saman", "sandbox"), "killed"), (("mellat", "zarinpal"), "hangs")],
+    ids=["saman-killed", "mellat-hangs"],
+    indirect=["stack"],
+)
 async def test_a_bank_falls_under_load_and_no_new_buyer_notices(stack, how, capsys):
     bank = next(iter(stack.banks))
     rush = Rush(stack)
