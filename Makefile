@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
 # Files of a few long tests: begun last, one of two workers would wait for the other.
-SLOW_FIRST := tests/edges/web/test_pages.py tests/sim tests/journeys
+SLOW_FIRST := tests/edges/web/test_pages.py tests/sim tests/journeys tests/attacks tests/test_new_bank.py
 # Of the demo: sandbox, mellat, sadad, saman, zarinpal, or all.
 BANK ?= sandbox
 DEBIAN_POSTGRES := /usr/lib/postgresql/15/bin
@@ -27,7 +27,7 @@ demo: setup ## run the main job: gateway, worker, a simulated bank (BANK=sandbox
 test: setup ## pass the tests; installs what they need (as root; else says what to install)
 	scripts/install-test-tools
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(SLOW_FIRST) tests
-	MOPOS_PG_BINDIR=$(DEBIAN_POSTGRES) $(BIN)/pytest -m storage
+	MOPOS_PG_BINDIR=$(DEBIAN_POSTGRES) $(BIN)/pytest -n 2 --dist loadfile -m storage
 
 check: setup ## format, lint, types, layers, no package index named
 	$(BIN)/ruff format --check .
