@@ -44,12 +44,14 @@ async def launched() -> AsyncIterator[Browser]:
 async def violations(page: Page) -> list[str]:
     """What axe finds wrong by WCAG 2.2, level AA, and its best practices. Evaluated from outside: the pages' own policy
     lets no script in."""
+    await page.wait_for_load_state()
     await page.evaluate(_AXE.read_text(encoding="utf-8"))
     found = await page.evaluate("rules => axe.run(rules)", _RULES)
     return [f"{wrong['id']}: {node['html'][:200]}" for wrong in found["violations"] for node in wrong["nodes"]]
 
 
 async def scrolls_sideways(page: Page) -> bool:
+    await page.wait_for_load_state()
     return await page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 

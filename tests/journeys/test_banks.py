@@ -72,6 +72,7 @@ async def pay(page: Page, card: str) -> None:
     await type_card(page, card)
     await page.fill("#password", "12345")
     await page.click("button.main")
+    await page.wait_for_selector("#return")
 
 
 @pytest.mark.parametrize("bank", KINDS)

@@ -58,6 +58,7 @@ async def test_a_buyer_pays_and_every_page_on_the_way_is_accessible(demo, lang, 
         await type_card(page, "6104330000000011")
         await page.fill("#password", "12345")
         await page.click("button.main")
+        await page.wait_for_selector("#return")
         found += await look(page, name.format("bank-receipt-declined"))
         await page.click("button.main")
         await page.wait_for_url(f"{demo.gateway}/pay/**")
