@@ -60,6 +60,11 @@ SABOTAGE = {
 
 def _break(dsn: str, sabotage: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
+        # Commits take as long as on a disk: where they are over at once, hardly anybody meets anybody.
+        connection.execute(
+            "do $$ begin execute format('alter database %I set commit_delay = 3000', current_database());"
+            " execute format('alter database %I set commit_siblings = 0', current_database()); end $$"
+        )
         if found := re.fullmatch(r"FUNCTION (\w+) WITHOUT (.*)", sabotage, re.S):
             text = connection.execute("select pg_get_functiondef(%s::regproc)", [found[1]]).fetchone()[0]
             mended, times = re.subn(found[2], "", text, flags=re.S)
