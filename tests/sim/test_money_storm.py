@@ -17,7 +17,7 @@ SEED = int(os.environ.get("MOPOS_STORM_SEED", "20261125")) % 100_000
 # Of a database; then a fresh one, as looking at all of it takes longer the more there is.
 PER_DATABASE = 60
 # A sabotage that has not been seen by then is not seen.
-SABOTAGE_EPISODES = 300
+SABOTAGE_EPISODES = 1000
 
 
 @pytest.mark.timeout(1800)
