@@ -9,6 +9,7 @@ import re
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from tests.conftest import fresh_database
 from tests.sim.money_storm import storm_on
 
@@ -20,11 +21,16 @@ PER_DATABASE = 60
 SABOTAGE_EPISODES = 1000
 
 
+def _as_on_a_disk(dsn: str) -> str:
+    """Commits that take some milliseconds: where they are over at once, hardly anybody meets anybody."""
+    return make_conninfo(dsn, options="-c commit_delay=3000 -c commit_siblings=0")
+
+
 @pytest.mark.timeout(1800)
 async def test_no_rule_is_broken(postgres):
     for first in range(0, EPISODES, PER_DATABASE):
         with fresh_database(postgres) as dsn:
-            async with storm_on(dsn) as storm:
+            async with storm_on(_as_on_a_disk(dsn)) as storm:
                 for seed in range(SEED + first, SEED + min(first + PER_DATABASE, EPISODES)):
                     assert await storm.episode(seed) == []
 
@@ -60,11 +66,6 @@ SABOTAGE = {
 
 def _break(dsn: str, sabotage: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
-        # Commits take as long as on a disk: where they are over at once, hardly anybody meets anybody.
-        connection.execute(
-            "do $$ begin execute format('alter database %I set commit_delay = 3000', current_database());"
-            " execute format('alter database %I set commit_siblings = 0', current_database()); end $$"
-        )
         if found := re.fullmatch(r"FUNCTION (\w+) WITHOUT (.*)", sabotage, re.S):
             text = connection.execute("select pg_get_functiondef(%s::regproc)", [found[1]]).fetchone()[0]
             mended, times = re.subn(found[2], "", text, flags=re.S)
@@ -85,7 +86,7 @@ def _break(dsn: str, sabotage: str) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", SABOTAGE)
 async def test_each_sabotage_is_seen(dsn, name):
-    async with storm_on(dsn) as storm:
+    async with storm_on(_as_on_a_disk(dsn)) as storm:
         _break(dsn, SABOTAGE[name])
         for seed in range(SEED, SEED + SABOTAGE_EPISODES):
             found = await storm.episode(seed)
