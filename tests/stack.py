@@ -280,6 +280,7 @@ def running(
     folder: Path,
     *,
     host: str = "127.0.0.1",
+    with_worker: bool = True,
     with_services: bool = False,
     banks: Sequence[str] = ("sandbox",),
     deadlines: Mapping[str, float] | None = None,
@@ -320,7 +321,8 @@ def running(
     )
     stack.add_terminals()
     try:
-        starts = [*(partial(stack.start_bank, name) for name in banks), stack.start_gateway, stack.start_worker]
+        starts = [*(partial(stack.start_bank, name) for name in banks), stack.start_gateway]
+        starts += [stack.start_worker] if with_worker else []
         starts += [stack.start_services] if with_services else []
         with ThreadPoolExecutor() as pool:
             for started in [pool.submit(start) for start in starts]:

@@ -332,8 +332,7 @@ def test_serve_refuses_a_database_that_is_behind(postgres):
 async def test_serve_with_its_worker_beside_it(postgres, web):
     with open_folder() as folder, fresh_database(postgres) as dsn:
         folder.mkdir(exist_ok=True)
-        with running(dsn, folder) as stack:
-            stack.stop("worker")
+        with running(dsn, folder, with_worker=False) as stack:
             stack.stop("gateway")
             port = stack.gateway.rpartition(":")[2]
             stack.start("gateway", "serve", f"--port={port}", "--workers=2", "--with-worker")

@@ -28,8 +28,8 @@ def stack(postgres):
     """A stack whose bank took money yesterday: its book is moved back by a day before it opens again."""
     with open_folder() as folder, fresh_database(postgres) as dsn:
         folder.mkdir(exist_ok=True)
-        with running(dsn, folder) as stack:
-            stack.kill("worker")  # its own round would fetch and compare in between
+        # No worker: its own round would fetch and compare in between.
+        with running(dsn, folder, with_worker=False) as stack:
             yield stack
         assert "Traceback" not in stack.logs()
 
