@@ -156,7 +156,7 @@ async def test_attack_10_hostile_xml_costs_nothing(shop, web, xml):
     )
     assert answer.status_code in (400, 413)
     assert answer.content == b""
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 MARKUP = '"><script>alert(1)</script><img src=x onerror=alert(1)>'

@@ -202,4 +202,4 @@ async def test_a_settlement_of_many_purchases_is_fast(stack):
         for path in (f"deposits/{payout}", f"settlements/{settlement}/sales", f"settlements/{settlement}/refunds"):
             begun = datetime.now(UTC)
             assert (await visitor.get(f"{shop.panel}/{path}")).status == 200
-            assert (datetime.now(UTC) - begun).total_seconds() < 2, path
+            assert (datetime.now(UTC) - begun).total_seconds() < 5, path
