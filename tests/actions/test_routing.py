@@ -216,6 +216,23 @@ async def test_a_wish_is_granted_where_that_bank_is_well_and_allowed(banks):
     assert [facts.name for facts in banks.terminals.choices(1, AMOUNT)] == ["one"]
 
 
+async def test_a_terminal_that_speaks_toman_gets_whole_toman_only_and_is_not_sick_for_it(banks, store_front):
+    await banks.rule(1, priority=1)
+    await banks.rule(2, priority=2)
+    banks.at[1].facts = replace(FACTS, unit_rial=10)
+    assert banks.terminals.choose(1, Rial(250_001)).id == 2
+    assert banks.chosen(bank="one") == [1]
+    assert [facts.name for facts in banks.terminals.choices(1, Rial(250_001))] == ["two"]
+    for _ in range(IN_A_ROW):
+        purchase, _ = await new_purchase(store_front, Amnt="250001")
+        assert purchase.terminal_id == 2
+    assert banks.chosen() == [1], "it was never asked, so it never refused"
+    await banks.sql("delete from routing_rule where terminal_id = 2")
+    await banks.refresh()
+    with pytest.raises(NoTerminal):
+        banks.terminals.choose(1, Rial(250_001))
+
+
 async def test_none_is_left(banks):
     with pytest.raises(NoTerminal):
         banks.chosen(without={1, 2, 3})

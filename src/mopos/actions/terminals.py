@@ -210,7 +210,7 @@ class Terminals:
 
     def _groups(self, gateway_id: int, amount: Rial, now: datetime, *, even_off: bool = False) -> list[Group]:
         rules = self._rules.get(gateway_id) or self._rules.get(None, [])
-        terminals = [live.terminal for live in self._live.values()]
+        terminals = [live.terminal for live in self._live.values() if amount % live.bank.facts.unit_rial == 0]
         if even_off:
             terminals = [replace(terminal, disabled_at=None) for terminal in terminals]
         return candidates(terminals, rules, gateway_id, amount, now)

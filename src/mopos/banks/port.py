@@ -199,6 +199,8 @@ class Facts:
     what he paid is given back by the bank."""
     reports: bool = False
     """Whether the bank gives a report of each day (`report`)."""
+    unit_rial: int = 1
+    """The terminal can say whole multiples of so many Rial only: 10 where it speaks Toman."""
 
 
 class Bank(Protocol):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Any
 
@@ -60,20 +60,19 @@ DESCRIPTION_LENGTH_MAX = 500
 # Errors come with an HTTP status that is printed nowhere: what counts is the body.
 STATUSES = (200, 400, 401, 403, 404, 422)
 
-_RIAL_IN_TOMAN = 10
+_UNIT_RIAL = {"IRR": 1, "IRT": 10}
+_NOT_WHOLE = Silent("not_whole_toman")
 
 
 def to_wire(amount: Rial, currency: str) -> int | None:
     """An amount as this terminal says it to the bank; None: it cannot, as it is no whole number of Toman."""
-    if currency == "IRR":
-        return int(amount)
-    toman, rest = divmod(int(amount), _RIAL_IN_TOMAN)
-    return None if rest else toman
+    whole, rest = divmod(int(amount), _UNIT_RIAL[currency])
+    return None if rest else whole
 
 
 def from_wire(amount: int, currency: str) -> Rial:
     """An amount as the bank says it to this terminal."""
-    return Rial(amount if currency == "IRR" else amount * _RIAL_IN_TOMAN)
+    return Rial(amount * _UNIT_RIAL[currency])
 
 
 # --- the bank's answer codes ------------------------------------------------------------------------------------------
@@ -186,7 +185,7 @@ _Nothing = Annotated[list[Any], msgspec.Meta(max_length=0)]
 
 class _Waiting(msgspec.Struct, frozen=True):
     authority: str
-    amount: Annotated[int, msgspec.Meta(gt=0, le=RIAL_MAX // _RIAL_IN_TOMAN)]
+    amount: Annotated[int, msgspec.Meta(gt=0, le=RIAL_MAX // _UNIT_RIAL["IRT"])]
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -253,7 +252,7 @@ class Zarinpal:
     def __init__(self, access: Access) -> None:
         self._merchant = access.credentials["merchant"]
         self._currency = access.credentials["currency"].reveal()
-        self._facts = access.facts
+        self._facts = replace(access.facts, unit_rial=_UNIT_RIAL[self._currency])
         self._page = access.base_url.rstrip("/") + "/pg/StartPay/"
         self._wire = Wire(access.base_url, deadline_s=access.deadline_s, redact=redact, on_call=access.on_call)
 
@@ -268,8 +267,7 @@ class Zarinpal:
     async def open(self, order: Order) -> Opened | Declined | Silent:
         amount = to_wire(order.amount, self._currency)
         if amount is None:
-            # This terminal cannot say such an amount; one that speaks Rial can, so that one is tried.
-            return Declined(Decline.NOT_ACCEPTED, "not_whole_toman")
+            return _NOT_WHOLE
         answer = await self._ask(
             "request",
             order.number,
@@ -299,7 +297,7 @@ class Zarinpal:
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
         amount = to_wire(attempt.amount, self._currency)
         if amount is None:
-            return Silent("not_whole_toman")
+            return _NOT_WHOLE
         answer = await self._ask_about("verify", attempt, amount=amount)
         if isinstance(answer, Silent):
             return answer
@@ -433,7 +431,7 @@ KIND = Kind(
         "Each payment is asked for with auto_verify off: what the gateway does not confirm goes back to the buyer.",
         "Reversal works for 30 minutes from the payment, and only once the server's address is set for the terminal "
         "(-62). Refunds need another API and a personal token of the panel: not spoken here.",
-        "A terminal that speaks Toman (IRT) cannot ask for an amount that is no whole Toman; another one is tried.",
+        "A terminal that speaks Toman (IRT) gets no purchase whose amount is no whole Toman.",
         "The bank looks at the buyer's Referer (-18) and at the return address (-14): both of the registered domain.",
     ),
 )
