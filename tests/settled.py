@@ -16,6 +16,8 @@ from mopos.domain.ledger.entries import booking
 # Days that no worker plans: each batch has one of its own.
 _days = itertools.count()
 _FIRST = date(2015, 3, 21)
+# What the central bank says of a payout it says of this day.
+RESULT_DAY = datetime.now(UTC).date()
 
 
 @dataclass
@@ -127,7 +129,7 @@ def result(shop: Shop, payout: int, event: str, *, tracking: str = "140509040000
         "from_state": state,
         "to_state": "SETTLED" if event == "settled" else "RETURNED",
         "tracking_no": tracking,
-        "on": datetime.now(UTC).date().isoformat(),
+        "on": RESULT_DAY.isoformat(),
         "reason": reason,
         "template": "",
         "mobiles": [],

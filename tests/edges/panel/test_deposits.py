@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from tests.settled import make_shop, result, settle, submit, words_of
+from tests.settled import RESULT_DAY, make_shop, result, settle, submit, words_of
 from tests.sim.paid import AMOUNT, FEE, merchants
 from tests.web import make_member, signed_in
 
@@ -12,7 +12,6 @@ from mopos.base.ids import with_check_digit
 from mopos.edges.panel.money_words import masked_iban
 
 NET = AMOUNT - FEE
-TODAY = jalali_day(datetime.now(UTC).date())
 
 
 def rial(amount: int) -> str:
@@ -67,7 +66,7 @@ async def test_a_deposit_is_explained_to_the_rial(stack):
         result(shop, payout, "settled")
         page = await visitor.get(f"{shop.panel}/deposits")
         assert "14050904000000000001" in words_of(page)
-        assert TODAY in words_of(page)
+        assert jalali_day(RESULT_DAY) in words_of(page)
         one = await visitor.get(f"{shop.panel}/deposits/{payout}")
         assert one.heading == f"Deposit {payout}"
         assert f"Sales 60 {rial(60 * AMOUNT)}" in words_of(one)
@@ -172,7 +171,7 @@ async def test_purchases_tell_when_their_money_came(stack):
         assert "expected 14" in words_of(page)
         result(shop, payout, "settled", tracking="T-77")
         page = await visitor.get(f"{shop.panel}/purchases/{number}")
-        assert f"Settled on (DatTasvie) {TODAY}" in words_of(page)
+        assert f"Settled on (DatTasvie) {jalali_day(RESULT_DAY)}" in words_of(page)
         assert "Tracking number (NoTasvie) T-77" in words_of(page)
         page = await visitor.get(f"{shop.panel}/purchases")
     assert "T-77" in words_of(page)

@@ -53,7 +53,7 @@ async def write(db: Database, calls: Sequence[Call]) -> None:
 
 
 async def of_purchase(db: Database, purchase_id: int) -> list[Call]:
-    """The calls about all of a purchase's attempts, the newest first."""
+    """The newest calls about all of a purchase's attempts, in the order of the journal: the oldest first."""
     rows = await db.all(
         """
         select t.attempt_id, t.at, t.verb, t.outcome, t.status, t.duration_ms, t.request, t.answer
@@ -62,7 +62,7 @@ async def of_purchase(db: Database, purchase_id: int) -> list[Call]:
         """,
         {"id": purchase_id, "limit": SHOWN_MAX},
     )
-    return [Call(*row) for row in rows]
+    return [Call(*row) for row in reversed(rows)]
 
 
 async def forget_old(db: Database, now: datetime) -> int:

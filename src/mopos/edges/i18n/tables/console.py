@@ -303,6 +303,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.verb.reverse": ("برگشت", "reverse"),
     "console.outcome": ("نتیجه", "Outcome"),
     "console.ms": ("میلی‌ثانیه", "ms"),
+    "console.said": ("گفت‌وگو", "What was said"),
     "console.request": ("گفتهٔ ما", "We said"),
     "console.reply": ("گفتهٔ بانک", "The bank said"),
     "console.state": ("وضعیت", "State"),
