@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.actions.conftest import FACTS, ScriptedBank, Shop
 
-from mopos.actions import audit
+from mopos.actions import audit, set_fees
 from mopos.actions.ask_bank import ask_bank_about_due
 from mopos.actions.credentials import KeyUnknown
 from mopos.actions.finish_attempt import finish_attempt
@@ -23,6 +23,7 @@ from mopos.base.money import Rial
 from mopos.domain.payments.model import parse_form
 from mopos.domain.payments.states import State
 from mopos.domain.routing.health import IN_A_ROW, Why
+from mopos.domain.settlement.fees import Bracket
 
 OK = {"State": "OK", "RefNum": "whatever"}
 AMOUNT = Rial(250_000)
@@ -282,6 +283,59 @@ async def test_a_terminal_that_was_switched_on_just_now_is_found_by_the_database
         if await send_to_bank(banks.services, await store_front.now(purchase)):
             break
     assert (await store_front.now(purchase)).state is State.AT_BANK
+
+
+# --- a fee on top -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def one_percent(banks, store_front):
+    """On top of each purchase at the shop."""
+    by = {"valid_from": None, "operator_id": None, "reason": "آزمون"}
+    db, clock = banks.services.db, banks.clock
+    plan = await set_fees.add_plan(db, clock, name="۱٪", bearer="buyer", brackets=[Bracket(0, 10_000)], **by)
+    await set_fees.assign(db, clock, int(store_front.id[:-1]), plan, **by)
+
+
+async def limit(banks, terminal_id, upto):
+    await banks.sql("update terminal set amount_upto_rial = %(upto)s where id = %(id)s", upto=upto, id=terminal_id)
+    await banks.refresh()
+
+
+@pytest.mark.usefixtures("one_percent")
+@pytest.mark.parametrize("why", ["limit", "toman"])
+async def test_a_fee_that_the_buyer_bears_never_takes_a_purchase_beyond_a_terminal(banks, store_front, why):
+    """252,500 where 250,000 is the limit; 252,631 where whole Toman are spoken."""
+    await banks.rule(1, priority=1)
+    await banks.rule(2, priority=2)
+    amount = "250000" if why == "limit" else "250130"
+    if why == "limit":
+        await limit(banks, 1, 250_000)
+    else:
+        banks.at[1].facts = replace(FACTS, unit_rial=10)
+    purchase, _ = await new_purchase(store_front, Amnt=amount)
+    assert (purchase.terminal_id, purchase.charge) == (1, {"limit": 252_500, "toman": 252_631}[why])
+    way = await send_to_bank(banks.services, purchase)
+    assert way is not None
+    assert (banks.at[1].opened, banks.at[2].opened) == (0, 1)
+    assert (await store_front.now(purchase)).state is State.AT_BANK
+    assert ("bank_unavailable", "system", 1, "FAILED", "terminal_limits") in await banks.journal(purchase)
+    assert banks.terminals.is_fit(1), "it was never asked"
+
+
+@pytest.mark.usefixtures("one_percent")
+async def test_nobody_is_asked_to_agree_to_a_fee_with_which_he_could_not_pay(banks, store_front):
+    for terminal_id in (1, 2, 3):
+        await limit(banks, terminal_id, 250_000)
+    form = store_front.form()
+    for _ in range(2):
+        with pytest.raises(Refused, match="no_terminal"):
+            await store_front.post(form)
+    await limit(banks, 2, 252_500)
+    purchase = await store_front.post(form)
+    assert purchase.asks_for_fee, "the very same form goes later"
+    assert await send_to_bank(banks.services, purchase) is not None
+    assert (await store_front.now(purchase)).terminal_id == 2
 
 
 # --- another terminal before the buyer has seen a bank ----------------------------------------------------------------

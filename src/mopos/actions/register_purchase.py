@@ -39,8 +39,9 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
 
     From here on it can be seen in the merchant's reports; no bank has been called yet. Refusals: `id_unknown`, what the
     gateway is set to refuse (`gateway_suspended`, `redirect_not_registered`, `sig_wrong`...), `res_used` (another form
-    with a used Res), `no_terminal` (no terminal takes it: nothing is registered, as nothing could be paid), and
-    `AlreadyPaid`. The merchant is told of amounts that look changed on the way."""
+    with a used Res), `no_terminal` (no terminal takes it: nothing is registered, as nothing could be paid; or,
+    once it is registered, none takes it with the fee that its buyer bears), and `AlreadyPaid`. The merchant is told of
+    amounts that look changed on the way."""
     now = services.clock()
     expires_at = now + timedelta(seconds=services.settings.purchase_lifetime_s)
     terminal_id = _terminal(services, new)
@@ -66,7 +67,7 @@ async def register_purchase(services: Services, new: NewPurchase, buyer_ip: str)
             await warn_of_amount(services, new, "unsigned_too_large", buyer_ip)
         raise Refused([registered.refusal])
     if registered.purchase:
-        return Posted(registered.purchase, is_new=True)
+        return Posted(_payable(services, registered.purchase), is_new=True)
     return Posted(await _posted_before(services, new, buyer_ip), is_new=False)
 
 
@@ -98,4 +99,15 @@ async def _posted_before(
         raise Refused(["res_used"])
     if purchase.state in TAKEN:
         raise AlreadyPaid(purchase)
+    return _payable(services, purchase)
+
+
+def _payable(services: Services, purchase: Purchase) -> Purchase:
+    """A purchase whose buyer is to be asked for a fee, if he can pay what it comes to. It stays registered when he
+    cannot: the same form finds it again, once a terminal takes it."""
+    if purchase.asks_for_fee and not services.terminals.takes(purchase.terminal_id, purchase.charge):
+        try:
+            services.terminals.choose(purchase.gateway_id, purchase.charge)
+        except NoTerminal:
+            raise Refused(["no_terminal"]) from None
     return purchase

@@ -122,6 +122,9 @@ def _not_asked(services: Services, purchase: Purchase) -> Silent | None:
     """Why the attempt's terminal is not even asked. None: it is."""
     if purchase.terminal_off:
         return Silent("terminal_off")
+    if not services.terminals.takes(purchase.terminal_id, purchase.charge):
+        # Chosen by the amount, before it was known what fee the buyer bears.
+        return Silent("terminal_limits")
     if services.terminals.is_fit(purchase.terminal_id):
         return None
     # Chosen when the form came; it may have fallen sick while the buyer read about a fee.

@@ -208,9 +208,15 @@ class Terminals:
         """Whether new purchases should go there at all. Raises `TerminalUnknown`."""
         return self._find(terminal_id).health.fitness(self._clock()) < Fitness.SICK
 
+    def takes(self, terminal_id: int, amount: Rial) -> bool:
+        """Whether a terminal can be asked for this amount at all, be it on or off, well or sick. Raises
+        `TerminalUnknown`."""
+        live = self._find(terminal_id)
+        return live.terminal.is_about(amount) and _is_in_units(live.bank, amount)
+
     def _groups(self, gateway_id: int, amount: Rial, now: datetime, *, even_off: bool = False) -> list[Group]:
         rules = self._rules.get(gateway_id) or self._rules.get(None, [])
-        terminals = [live.terminal for live in self._live.values() if amount % live.bank.facts.unit_rial == 0]
+        terminals = [live.terminal for live in self._live.values() if _is_in_units(live.bank, amount)]
         if even_off:
             terminals = [replace(terminal, disabled_at=None) for terminal in terminals]
         return candidates(terminals, rules, gateway_id, amount, now)
@@ -271,6 +277,10 @@ class Terminals:
         if live.health.why is not was:
             _tell(live.terminal, live.health)
         live.probing = None
+
+
+def _is_in_units(bank: Bank, amount: Rial) -> bool:
+    return amount % bank.facts.unit_rial == 0
 
 
 def _is_reached_alike(known: Live, terminal: Terminal) -> bool:

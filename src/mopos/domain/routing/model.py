@@ -32,8 +32,11 @@ class Terminal:
     def takes(self, amount: Rial, now: datetime) -> bool:
         """Whether it may be asked to take a new purchase of this amount."""
         started = self.valid_from is None or self.valid_from <= now
-        within = (self.amount_from or 0) <= amount and (self.amount_upto is None or amount <= self.amount_upto)
-        return self.disabled_at is None and started and within
+        return self.disabled_at is None and started and self.is_about(amount)
+
+    def is_about(self, amount: Rial) -> bool:
+        """Whether an amount lies within its limits."""
+        return (self.amount_from or 0) <= amount and (self.amount_upto is None or amount <= self.amount_upto)
 
 
 @dataclass(frozen=True, slots=True)
