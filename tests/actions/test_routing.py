@@ -5,7 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+import structlog
 from tests.actions.conftest import FACTS, ScriptedBank, Shop
+from tests.stack import eventually
 
 from mopos.actions import audit, set_fees
 from mopos.actions.ask_bank import ask_bank_about_due
@@ -15,7 +17,7 @@ from mopos.actions.register_purchase import register_purchase
 from mopos.actions.report_result import report_result
 from mopos.actions.send_to_bank import BankUnavailable, send_to_bank
 from mopos.actions.terminals import CLOSE_AFTER, NoTerminal, Terminals
-from mopos.banks.port import Decline, Declined, Order, Returned, Silent
+from mopos.banks.port import Accepted, Decline, Declined, Order, Returned, Silent
 from mopos.banks.wire import Transcript
 from mopos.base.db import Database
 from mopos.base.errors import Refused
@@ -34,6 +36,8 @@ class Scripted(ScriptedBank):
     """A bank that can refuse to open, take its time, and be closed."""
 
     refuses: Declined | None = None
+    broken: set[str] = field(default_factory=set)
+    """Verbs in which it fails, as no connector may."""
     takes_s: float = 0
     clock: object = None
     closed: bool = False
@@ -52,8 +56,17 @@ class Scripted(ScriptedBank):
     def read_return(self, fields) -> Returned:
         return Returned(fields.get("State") == "OK", fields.get("RefNum"), reason=Decline.CANCELLED, code="1")
 
+    async def probe(self):
+        self._fail("probe")
+        return Accepted()
+
     async def aclose(self) -> None:
+        self._fail("close")
         self.closed = True
+
+    def _fail(self, verb: str) -> None:
+        if verb in self.broken:
+            raise RuntimeError("a value that is nobody's business")
 
     @property
     def opened(self) -> int:
@@ -562,6 +575,37 @@ async def test_a_wish_that_does_not_open_leads_to_another_bank(banks, store_fron
     assert way is not None
     assert banks.at[wish].opened == 1
     assert (await store_front.now(purchase)).attempt_count == 2
+
+
+# --- the watch over them ----------------------------------------------------------------------------------------------
+
+
+async def test_whatever_fails_once_new_terminals_are_learnt_of_and_sick_ones_asked(banks):
+    """Rows that cannot be read, a connector that fails to be made, one that fails to be closed."""
+    banks.at[2].broken = {"close"}
+    with structlog.testing.capture_logs() as lines:
+        async with banks.terminals.watched(banks.services.db, every_s=0.05):
+            await banks.sql("alter table terminal rename column sealed to away")
+            await eventually(lambda: any(line["event"] == "terminals.not_read" for line in lines))
+            await banks.sql("alter table terminal rename column away to sealed")
+            banks.broken = {1: TypeError("hush")}
+            await banks.sql("update terminal set base_url = 'http://changed.test' where id in (1, 2)")
+            await banks.sql("insert into terminal (bank, name) values ('four', '1')")
+            await eventually(lambda: len(banks.terminals.all) == 4)
+            assert banks.terminals.all[1].health.why is Why.NO_CREDENTIALS
+            banks.make_sick(3)
+            banks.at[3].broken = {"probe"}
+            banks.clock.pass_by(seconds=CLOSE_AFTER.total_seconds())
+            await eventually(
+                lambda: {"terminal.probe_failed", "terminal.not_closed"} <= {line["event"] for line in lines}
+            )
+            await banks.sql("insert into terminal (bank, name) values ('five', '1')")
+            await eventually(lambda: len(banks.terminals.all) == 5)
+            last = dict(banks.at)
+    assert all(last[number].closed for number in (3, 4, 5)), "at the end everything is closed"
+    failures = [line for line in lines if line["event"] == "terminals.not_read"]
+    assert failures[0]["kind"] == "UndefinedColumn"
+    assert "hush" not in str(lines)
 
 
 # --- rows that change, credentials that cannot be read ----------------------------------------------------------------

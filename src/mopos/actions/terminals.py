@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from mopos.actions.credentials import KeyUnknown
 from mopos.actions.no_bank import NoBank, no_bank
-from mopos.banks.kind import CredentialsWrong
 from mopos.banks.port import Accepted, Bank, Decline, Declined, Facts, Opened, Order, Silent
 from mopos.banks.wire import Transcript
 from mopos.base.clock import Clock, system_clock
@@ -79,27 +77,31 @@ class Terminals:
     # --- what is known ------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def watched(self, db: Database) -> AsyncIterator[None]:
+    async def watched(self, db: Database, every_s: float = REFRESH_S) -> AsyncIterator[None]:
         """Read them now, and again every few seconds, and look after the sick ones, as long as this lasts; then close
         their connections."""
         await self.refresh(db)
-        tasks = [asyncio.create_task(self._watch(db)), asyncio.create_task(self._look_after_the_sick())]
+        tasks = [asyncio.create_task(self._watch(db, every_s)), asyncio.create_task(self._look_after_the_sick())]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            await self.aclose()
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:
+                await self.aclose()
 
-    async def _watch(self, db: Database) -> None:
+    async def _watch(self, db: Database, every_s: float) -> None:
         while True:
-            await asyncio.sleep(REFRESH_S)
+            await asyncio.sleep(every_s)
             try:
                 await self.refresh(db)
             except DatabaseUnavailable:
                 log.warning("terminals.not_read")
+            except Exception as error:
+                # Whatever it was: who stops reading never learns of another terminal.
+                _log_failure("terminals.not_read", error)
 
     async def refresh(self, db: Database) -> None:
         """Read terminals and rules again. A terminal that is reached in another way than before gets a new connector;
@@ -132,8 +134,9 @@ class Terminals:
 
         try:
             return Live(terminal, self._build(terminal, heard), health)
-        except (KeyUnknown, CredentialsWrong, ValueError, LookupError) as error:
-            # Nothing of what was being read is told, only what kind of failure it was.
+        except Exception as error:
+            # One that cannot be reached hides no other. Nothing of what was being read is told, only what kind of
+            # failure it was.
             sick = Health(Why.NO_CREDENTIALS)
             _tell(terminal, sick, kind=type(error).__name__)
             return Live(terminal, no_bank(terminal), sick)
@@ -157,8 +160,7 @@ class Terminals:
         now = self._clock()
         due = [bank for close_at, bank in self._replaced if close_at <= now]
         self._replaced = [kept for kept in self._replaced if kept[0] > now]
-        for bank in due:
-            await bank.aclose()
+        await _close(due)
 
     async def aclose(self) -> None:
         """Close the connections to all banks."""
@@ -166,9 +168,8 @@ class Terminals:
         for task in probing:
             task.cancel()
         await asyncio.gather(*probing, return_exceptions=True)
-        for bank in (*(live.bank for live in self._live.values()), *(bank for _, bank in self._replaced)):
-            await bank.aclose()
-        self._replaced = []
+        replaced, self._replaced = self._replaced, []
+        await _close([*(live.bank for live in self._live.values()), *(bank for _, bank in replaced)])
 
     # --- where a purchase goes ----------------------------------------------------------------------------------------
 
@@ -257,10 +258,16 @@ class Terminals:
     async def _look_after_the_sick(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            now = self._clock()
-            for live in self._live.values():
-                if live.health.is_to_be_probed(now) and live.terminal.disabled_at is None and live.probing is None:
-                    live.probing = asyncio.create_task(self._probe(live))
+            try:
+                self._probe_the_sick()
+            except Exception as error:
+                _log_failure("terminals.not_looked_after", error)
+
+    def _probe_the_sick(self) -> None:
+        now = self._clock()
+        for live in self._live.values():
+            if live.health.is_to_be_probed(now) and live.terminal.disabled_at is None and live.probing is None:
+                live.probing = asyncio.create_task(self._probe(live))
 
     async def _probe(self, live: Live) -> None:
         """Ask a sick terminal's bank how it is. Each process asks for itself, one question at a time."""
@@ -269,14 +276,23 @@ class Terminals:
             accepted = _accepts(await live.bank.probe())
         except Exception as error:
             # A connector that fails must not end the looking after all others.
-            log.error(
-                "terminal.probe_failed", terminal=live.terminal.id, kind=type(error).__name__, where=places(error)
-            )
+            _log_failure("terminal.probe_failed", error, terminal=live.terminal.id)
         was = live.health.why
         live.health.probed(accepted, self._clock())
         if live.health.why is not was:
             _tell(live.terminal, live.health)
         live.probing = None
+
+
+async def _close(banks: Sequence[Bank]) -> None:
+    """Close the connections to each, whatever becomes of the others."""
+    for error in await asyncio.gather(*(bank.aclose() for bank in banks), return_exceptions=True):
+        if isinstance(error, Exception):
+            _log_failure("terminal.not_closed", error)
+
+
+def _log_failure(event: str, error: Exception, **about: int) -> None:
+    log.error(event, kind=type(error).__name__, where=places(error), **about)
 
 
 def _is_in_units(bank: Bank, amount: Rial) -> bool:
