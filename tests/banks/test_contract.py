@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -343,6 +344,33 @@ async def test_after_the_deadline_the_bank_has_given_it_back(later: Gateway) -> 
     assert is_given_back(answer), answer
     book = await later.book(attempt)
     assert (book.stage, book.rial("given_back")) == ("given_back", [AMOUNT])
+
+
+# --- a bank that is started again -------------------------------------------------------------------------------------
+
+
+def units(name: str) -> list[dict[str, str]]:
+    """The credentials of the simulator's own terminal, in each unit that it may speak."""
+    own = dict(SIMS[name].credentials)
+    return [own, {**own, "currency": "IRT"}] if "currency" in own else [own]
+
+
+async def test_a_bank_that_is_started_again_knows_what_was_paid(name: str, tmp_path: Path) -> None:
+    book = str(tmp_path / "book.jsonl")
+    kept: list[tuple[Attempt, dict[str, str]]] = []
+    process = contract.start_own(name, book_path=book)
+    for credentials in units(name):
+        async with gateway_at(KINDS[name], SIMS[name], process.url, credentials=credentials) as gateway:
+            kept.append(await gateway.paid(amount=250_010))
+    assert process.stop() == ""
+    process = contract.start_own(name, book_path=book)
+    for credentials, (attempt, fields) in zip(units(name), kept, strict=True):
+        async with gateway_at(KINDS[name], SIMS[name], process.url, credentials=credentials) as gateway:
+            answer = await gateway.came_back(attempt, fields)
+            assert is_yes(answer, attempt, 250_010), answer
+            assert await gateway.ask(attempt) == answer
+            assert (await gateway.book(attempt)).rial("verified") == [250_010]
+    assert process.stop() == ""
 
 
 # --- money that is not ours, or not this much -------------------------------------------------------------------------

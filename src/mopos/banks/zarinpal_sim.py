@@ -5,9 +5,8 @@ member of `metadata` is a text but `auto_verify`, the return address lies inside
 payment is of one merchant (-53). Where they are silent we have chosen: a good answer comes with HTTP 200, one that says
 -9 with 422, every other bad one with 401; what was given back for want of a verification is told as REVERSED.
 
-The book is in Rial. A payment that was asked for in Toman is told in Toman, at this wire only; which ones those are is
-kept in mind, not in the book's file. The book knows a payment by our `order_id`, so here it is mandatory, and taken
-once.
+The book is in Rial. What was asked for in Toman is told in Toman, at this wire only: the order keeps its unit. The book
+knows a payment by our `order_id`, so here it is mandatory, and taken once.
 """
 
 from __future__ import annotations
@@ -66,6 +65,9 @@ class _Payment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     callback_url: str
     metadata: _Metadata
     currency: Literal["IRR", "IRT"] = "IRR"
+
+
+_UNIT_RIAL = {"IRR": 1, "IRT": 10}
 
 
 class _Verification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,7 +129,8 @@ async def open_payment(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
-    rial = asked.amount * (10 if asked.currency == "IRT" else 1)
+    unit_rial = _UNIT_RIAL[asked.currency]
+    rial = asked.amount * unit_rial
     if refused := _not_acceptable(asked, terminal, rial):
         return refused
     opened = bank.book.open(
@@ -137,12 +140,11 @@ async def open_payment(request: AnyRequest) -> Response[bytes]:
         asked.callback_url,
         return_by_get=True,
         description=harmless(asked.description),
+        unit_rial=unit_rial,
     )
     if isinstance(opened, Code):
         used = opened is Code.ORDER_USED
         return _invalid("order_id", "It was used before.") if used else _invalid("amount", "At least 1,000 Rial.")
-    if asked.currency == "IRT":
-        _in_toman(request).add(opened.token)
     fee = {"fee_type": "Merchant", "fee": asked.amount * terminal.commission_ppm // 1_000_000}
     return await spoil(bank, fault, _good(100, "Success", authority=opened.token, **fee))
 
@@ -169,14 +171,14 @@ async def verify(request: AnyRequest) -> Response[bytes]:
     asked, terminal = read
 
     async def answer(bank: Running, order: Order, fault: Fault | None) -> Response[bytes]:
-        if asked.amount != _told(request, order, int(order.amount)):
+        if asked.amount != _told(order):
             return _bad(-50)
         if order.taken is None or not order.is_paid:
             return _bad(-51)
         if order.taken != order.amount:
             return _bad(-50)
         done = bank.book.verify(order)
-        return _verified(request, order, terminal) if done == Code.DONE else _verified(request, order, terminal, 101)
+        return _verified(order, terminal) if done == Code.DONE else _verified(order, terminal, 101)
 
     return await _about(request, "verify", asked.authority, terminal, answer)
 
@@ -190,7 +192,7 @@ async def inquire(request: AnyRequest) -> Response[bytes]:
     asked, terminal = read
 
     async def answer(bank: Running, order: Order, fault: Fault | None) -> Response[bytes]:
-        amount = _told(request, order, int(order.amount))
+        amount = _told(order)
         return _good(100, "Success", status=_STATUS[order.stage], amount=amount)
 
     return await _about(request, "inquire", asked.authority, terminal, answer)
@@ -223,7 +225,7 @@ async def list_unverified(request: AnyRequest) -> Response[bytes]:
     if isinstance(read, Response):
         return read
     _, terminal = read
-    waiting = [_listed(request, order) for order in _unverified(running(request), terminal)]
+    waiting = [_listed(order) for order in _unverified(running(request), terminal)]
     # The code is a text in the documents' example of this one answer.
     return _good("100", "Success", authorities=waiting)
 
@@ -241,11 +243,11 @@ def _unverified(bank: Running, terminal: Terminal) -> list[Order]:
     return found
 
 
-def _listed(request: AnyRequest, order: Order) -> dict[str, Any]:
+def _listed(order: Order) -> dict[str, Any]:
     taken_at = (order.taken_at or order.opened_at).astimezone(TEHRAN)
     return {
         "authority": order.token,
-        "amount": _told(request, order, int(order.amount)),
+        "amount": _told(order),
         "callback_url": order.return_url,
         "referer": "",
         "date": taken_at.strftime("%Y-%m-%d %H:%M:%S"),
@@ -299,8 +301,8 @@ _MESSAGES: dict[int, str] = {
 }
 
 
-def _verified(request: AnyRequest, order: Order, terminal: Terminal, code: int = 100) -> Response[bytes]:
-    amount = _told(request, order, int(order.amount))
+def _verified(order: Order, terminal: Terminal, code: int = 100) -> Response[bytes]:
+    amount = _told(order)
     number = order.card.number if order.card else ""
     return _good(
         code,
@@ -331,18 +333,9 @@ def _say(answer: dict[str, Any], status: int) -> Response[bytes]:
     return Response(msgspec.json.encode(answer), status_code=status, media_type="application/json")
 
 
-def _told(request: AnyRequest, order: Order, rial: int) -> int:
-    """An amount of a payment in the unit that it was asked for in."""
-    return rial // 10 if order.token in _in_toman(request) else rial
-
-
-def _in_toman(request: AnyRequest) -> set[str]:
-    """The authorities of payments that were asked for in Toman."""
-    state = request.app.state
-    if "in_toman" not in state:
-        state.in_toman = set()
-    kept: set[str] = state.in_toman
-    return kept
+def _told(order: Order) -> int:
+    """The amount of a payment in the unit that it was asked for in."""
+    return int(order.amount) // order.unit_rial
 
 
 # --- the bank ---------------------------------------------------------------------------------------------------------

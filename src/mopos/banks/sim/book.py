@@ -3,6 +3,9 @@
 Plain functions without waiting; each bank's `*_sim.py` puts its doors before them, and says a `Code` in its own words.
 Every call costs the same, however many orders there are. Card numbers, CVV2 and passwords never come here: only the
 masked number does.
+
+A bank that is started again with its file knows all of it again, but for what a buyer or a test loses without harm: how
+often a second password was wrong, which dynamic password was shown, and how many answers a card has spoiled already.
 """
 
 from __future__ import annotations
@@ -86,6 +89,8 @@ class Order:
     return_by_get: bool
     description: str
     opened_at: datetime
+    unit_rial: int = 1
+    """In what the gateway counts this order, at the bank's wire: 10 for Toman. The book itself is in Rial."""
     stage: Stage = Stage.OPEN
     code: int = Code.NOT_PAID_YET
     """Why it was refused; meaningless in other stages."""
@@ -141,7 +146,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """The gateway's refund number; `ref` is the refund's own then."""
 
 
-class _Opening(msgspec.Struct, frozen=True):
+class _Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     """What an order needs to be known again after a restart. Kept in the file, never shown."""
 
     number: str
@@ -151,6 +156,7 @@ class _Opening(msgspec.Struct, frozen=True):
     return_url: str
     return_by_get: bool
     description: str
+    unit_rial: int = 1
 
 
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -217,7 +223,15 @@ class Book:
     # --- what the gateway asks ---
 
     def open(
-        self, terminal: str, number: str, amount: int, return_url: str, *, return_by_get: bool, description: str
+        self,
+        terminal: str,
+        number: str,
+        amount: int,
+        return_url: str,
+        *,
+        return_by_get: bool,
+        description: str,
+        unit_rial: int = 1,
     ) -> Order | Code:
         """A new order, waiting for its buyer. An order number is taken once and for ever."""
         if not AMOUNT_RIAL_MIN <= amount <= AMOUNT_RIAL_MAX:
@@ -225,9 +239,10 @@ class Book:
         if (terminal, number) in self._orders:
             return Code.ORDER_USED
         token = self._new(self._draw_token, self._by_token)
-        opening = _Opening(number, terminal, token, amount, return_url, return_by_get, description)
-        order = self._enter(opening, self.clock())
+        opening = _Opening(number, terminal, token, amount, return_url, return_by_get, description, unit_rial)
+        order = _opened(opening, self.clock())
         self._write("opened", order, opening=opening)
+        self._enter(order)
         return order
 
     def find(self, terminal: str, number: str) -> Order | None:
@@ -427,20 +442,9 @@ class Book:
         self._lines_on.setdefault((order.terminal, entry.at.astimezone(TEHRAN).date()), []).append(entry.seq)
         self.totals[entry.what].add(entry.rial)
 
-    def _enter(self, opening: _Opening, at: datetime) -> Order:
-        order = Order(
-            number=opening.number,
-            terminal=opening.terminal,
-            token=opening.token,
-            amount=Rial(opening.amount),
-            return_url=opening.return_url,
-            return_by_get=opening.return_by_get,
-            description=opening.description,
-            opened_at=at,
-        )
+    def _enter(self, order: Order) -> None:
         self._orders[order.terminal, order.number] = order
         self._by_token[order.token] = order
-        return order
 
     def _load(self, path: Path) -> None:
         """Read an earlier run's book. A last line that was cut off by a kill never happened, and is cut away."""
@@ -457,7 +461,8 @@ class Book:
     def _replay(self, line: _Line) -> None:
         entry = line.entry
         if line.opening is not None:
-            order = self._enter(line.opening, entry.at)
+            order = _opened(line.opening, entry.at)
+            self._enter(order)
         else:
             order = self._orders[entry.terminal, entry.order]
             order.card, order.pan = BY_SLUG.get(entry.card), entry.pan
@@ -484,6 +489,20 @@ class Book:
         while (drawn := draw(self._random)) in taken:
             pass
         return drawn
+
+
+def _opened(opening: _Opening, at: datetime) -> Order:
+    return Order(
+        number=opening.number,
+        terminal=opening.terminal,
+        token=opening.token,
+        amount=Rial(opening.amount),
+        return_url=opening.return_url,
+        return_by_get=opening.return_by_get,
+        description=opening.description,
+        opened_at=at,
+        unit_rial=opening.unit_rial,
+    )
 
 
 def _standing(order: Order) -> int:
