@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+import structlog
 
 from mopos.actions import audit, manage_account
 from mopos.actions.ask_bank import ask_bank_about_due
-from mopos.actions.finish_attempt import finish_attempt, lease
+from mopos.actions.finish_attempt import at_bank, finish_attempt, lease, record_answer
 from mopos.actions.register_purchase import AlreadyPaid
 from mopos.actions.report_result import report_result
 from mopos.actions.send_to_bank import BankUnavailable, send_to_bank
-from mopos.banks.port import Silent
+from mopos.banks.port import Confirmed, Decline, Returned, Silent
 from mopos.base.errors import Refused
 from mopos.base.secret import Secret
 from mopos.domain.payments import store
@@ -278,6 +280,107 @@ async def test_a_bank_that_was_asked_late_is_asked_until_it_has_answered(shop, b
     late = await shop.now(purchase)
     assert (late.state, late.late, late.attempt_count) == (State.PAID, True, 1)
     assert bank.captured() == {purchase.order_number: 250_000}
+
+
+@pytest.fixture
+def confirming(bank):
+    """A bank whose only question confirms what it finds, and whose browser's no is believed."""
+    bank.facts = replace(bank.facts, can_inquire=False)
+    bank.read_return = lambda fields: Returned(fields["State"] == "OK", reason=Decline.CANCELLED, code="1")
+    return bank
+
+
+NO = {"State": "Canceled"}
+
+
+@pytest.mark.parametrize("ends_by", ["answer", "killed"])
+async def test_a_browser_s_no_hides_nothing_that_the_worker_is_just_confirming(shop, confirming, clock, ends_by):
+    purchase = await shop.at_bank()
+    confirming.buyer_pays(purchase.order_number)
+    clock.pass_by(minutes=10)
+    verify = confirming.verify
+
+    async def meanwhile(attempt):
+        answer = await verify(attempt)
+        await finish_attempt(shop.services, purchase.ref, NO)
+        if ends_by == "killed":
+            raise RuntimeError("killed")
+        return answer
+
+    confirming.verify = meanwhile
+    with pytest.raises(RuntimeError) if ends_by == "killed" else contextlib.nullcontext():
+        await ask_bank_about_due(shop.services)
+    confirming.verify = verify
+    if ends_by == "killed":
+        await finish_attempt(shop.services, purchase.ref, NO)
+        assert (await shop.now(purchase)).state is State.VERIFYING
+        clock.now += lease(shop.services)
+        await ask_bank_about_due(shop.services)
+    assert (await shop.now(purchase)).state is State.PAID
+    assert confirming.captured() == {purchase.order_number: 250_000}
+
+
+async def test_a_browser_s_no_is_believed_again_once_the_bank_knows_of_nothing(shop, confirming, clock):
+    purchase = await shop.at_bank()
+    clock.pass_by(minutes=10)
+    await ask_bank_about_due(shop.services)
+    assert (await shop.now(purchase)).state is State.AT_BANK
+    await finish_attempt(shop.services, purchase.ref, NO)
+    assert (await shop.now(purchase)).state is State.CANCELLED
+
+
+async def test_a_buyer_who_never_returns_costs_a_bank_few_questions(shop, confirming, clock):
+    purchase = await shop.at_bank()
+    until = purchase.attempt_started_at + confirming.facts.session + confirming.facts.verify_deadline
+    while (await shop.now(purchase)).state is not State.EXPIRED:
+        clock.pass_by(seconds=5)
+        await ask_bank_about_due(shop.services)
+    assert until <= clock.now < until + timedelta(minutes=1)
+    assert len(confirming.calls) <= 9, confirming.calls
+
+
+@pytest.mark.parametrize(("comes_back", "end"), [(OK, State.UNKNOWN), (None, State.EXPIRED)])
+async def test_what_a_bank_may_have_confirmed_is_no_no_because_it_knows_nothing_of_it(
+    shop, confirming, clock, comes_back, end
+):
+    """It was silent when we confirmed; then it speaks of "no such payment or wrong parameters"."""
+    purchase = await shop.at_bank()
+    confirming.silent.add("verify")
+    clock.pass_by(minutes=10)
+    if comes_back:
+        await finish_attempt(shop.services, purchase.ref, comes_back)
+    else:
+        await ask_bank_about_due(shop.services)
+    assert (await shop.now(purchase)).state is State.UNKNOWN
+    confirming.silent.clear()
+    for _ in range(30):
+        clock.pass_by(minutes=5)
+        await ask_bank_about_due(shop.services)
+    assert (await shop.now(purchase)).state is end
+
+
+async def test_a_yes_is_written_wherever_the_purchase_has_moved_to(shop, confirming):
+    asked_about = await shop.at_bank()
+    confirming.buyer_pays(asked_about.order_number)
+    yes = await confirming.verify(at_bank(asked_about))
+    await finish_attempt(shop.services, asked_about.ref, NO)
+    assert (await shop.now(asked_about)).state is State.CANCELLED
+    assert await record_answer(shop.services, asked_about, yes, actor="worker")
+    paid = await shop.now(asked_about)
+    assert (paid.state, paid.late) == (State.PAID, True)
+    assert not await record_answer(shop.services, asked_about, yes, actor="worker"), "it is no news"
+    assert await shop.now(asked_about) == paid
+
+
+async def test_a_yes_about_an_attempt_that_another_has_followed_is_told(shop, confirming):
+    asked_about = await shop.at_bank()
+    yes = Confirmed(asked_about.charge, asked_about.order_number, "1", "1", "603799******1234")
+    await finish_attempt(shop.services, asked_about.ref, NO)
+    assert await send_to_bank(shop.services, await shop.now(asked_about))
+    with structlog.testing.capture_logs() as told:
+        assert not await record_answer(shop.services, asked_about, yes, actor="worker")
+    assert [line["event"] for line in told] == ["attempt.confirmed_beside_a_new_one"]
+    assert (await shop.now(asked_about)).state is State.AT_BANK
 
 
 async def test_who_returns_again_without_having_paid_finds_it_as_it_was(shop, bank):

@@ -13,11 +13,12 @@ from mopos.actions.finish_attempt import (
     ask_again,
     decide,
     lease,
+    next_look,
     next_silent_check,
 )
 from mopos.actions.reverse import go_on_reversing
 from mopos.actions.services import Services
-from mopos.banks.port import Decline, Declined, Silent
+from mopos.banks.port import Decline, Declined, Pending, Silent
 from mopos.domain.payments import store
 from mopos.domain.payments.model import Purchase
 from mopos.domain.payments.states import Event, State
@@ -49,8 +50,13 @@ async def _look_at(services: Services, purchase: Purchase) -> None:
     if recorded:
         return
     now = services.clock()
-    silent = isinstance(answer, Silent)
-    later = next_silent_check(services, purchase, now) if silent else now + ask_again(services)
+    match answer:
+        case Silent():
+            later = next_silent_check(services, purchase, now)
+        case Pending():
+            later = next_look(services, purchase, now)
+        case _:
+            later = now + ask_again(services)
     await store.postpone(services.db, purchase, later)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mopos.actions.finish_attempt import ask_about, at_bank, facts_of, record_answer
+from mopos.actions.finish_attempt import ask_about, at_bank, over_at, record_answer
 from mopos.actions.reverse import go_on_reversing
 from mopos.actions.services import Services
 from mopos.banks.port import Confirmed, Declined, Pending, Silent, Unverified
@@ -48,8 +48,8 @@ def _worker_would_ask(services: Services, purchase: Purchase) -> bool:
     if purchase.state in (State.AT_BANK, State.VERIFYING, State.UNKNOWN):
         return True
     # As when a buyer comes back late: money that the bank still holds for us is taken, not dropped.
-    deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
-    return purchase.state in ENDED_UNPAID and purchase.bank_token is not None and services.clock() < deadline
+    is_open = services.clock() < over_at(services, purchase)
+    return purchase.state in ENDED_UNPAID and purchase.bank_token is not None and is_open
 
 
 def _words(said: Said) -> dict[str, Any]:

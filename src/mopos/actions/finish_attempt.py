@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from mopos.actions.services import Services
 from mopos.actions.terminals import TerminalUnknown
 from mopos.banks.asking import Answer, after_return, ask, is_about
@@ -26,6 +28,8 @@ _LEASE_SLACK = timedelta(seconds=5)
 
 # Somebody else is just asking the bank about an attempt that ended unpaid.
 BEING_ASKED = Silent("being_asked")
+
+log = structlog.get_logger()
 
 
 async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]) -> Purchase | None:
@@ -67,9 +71,10 @@ async def ask_about(
     """Ask the bank what became of a purchase's latest attempt, confirm it when the bank waits for that, and record the
     answer. The flag: something was recorded.
 
-    A purchase that ended unpaid is claimed first. The bank may keep the money from this call on, so no new attempt
-    begins beside it, and the worker goes on where this process dies."""
-    if listed := move(purchase.state, Event.ASKED_AGAIN):
+    A purchase that ended unpaid is claimed first, and so is one whose buyer is still expected where the question itself
+    confirms. The bank may keep the money from this call on, so no new attempt begins beside it, no browser's no ends
+    it, and the worker goes on where this process dies."""
+    if listed := _claim(services, purchase):
         now = services.clock()
         hint = _hint(facts_of(services, purchase), returned) if returned else None
         claim = Change(listed, now, actor, next_check_at=now + lease(services), attempt=hint)
@@ -78,6 +83,17 @@ async def ask_about(
         purchase = replace(purchase, state=listed.end, version=purchase.version + 1)
     answer = await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase, returned))
     return answer, await record_answer(services, purchase, answer, actor=actor)
+
+
+def _claim(services: Services, purchase: Purchase) -> Move | None:
+    """The move by which whoever asks claims a purchase first. None: asking needs no claim."""
+    listed = move(purchase.state, Event.ASKED_AGAIN)
+    if listed is None or purchase.state in ENDED_UNPAID:
+        return listed
+    facts = facts_of(services, purchase)
+    confirms = not facts.can_inquire and not (facts.asks_by_ref and purchase.returned_ref is None)
+    # At the last version no return can claim it either.
+    return listed if confirms and purchase.version < VERSION_MAX else None
 
 
 def _hint(facts: Facts, returned: Returned) -> Hint | None:
@@ -90,15 +106,30 @@ def _hint(facts: Facts, returned: Returned) -> Hint | None:
 def _may_be_late(services: Services, purchase: Purchase, ref: str, returned: Returned) -> bool:
     """The buyer of an attempt that ended unpaid says that he has paid: the bank may have taken the money after all, as
     long as it has not given back what nobody confirmed."""
-    deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
     is_his = purchase.ref == ref and returned.claims_paid and is_about(returned, at_bank(purchase))
-    return purchase.state in ENDED_UNPAID and is_his and services.clock() < deadline
+    return purchase.state in ENDED_UNPAID and is_his and services.clock() < over_at(services, purchase)
 
 
 async def record_answer(services: Services, purchase: Purchase, answer: Answer, *, actor: str) -> bool:
     """Write what the bank said, all or nothing. False: nothing changed, as the purchase has already moved on or the
-    answer is no news."""
-    answer = _by_rule(services, purchase, answer)
+    answer is no news.
+
+    A yes is written wherever the purchase has moved to meanwhile: what the bank has taken is never dropped."""
+    answer = await _by_rule(services, purchase, answer)
+    recorded = await _record(services, purchase, answer, actor)
+    while isinstance(answer, Confirmed) and not recorded:
+        moved = await store.by_id(services.db, purchase.id)
+        if moved is None or moved.version == purchase.version:
+            return False
+        if moved.ref != purchase.ref:
+            log.error("attempt.confirmed_beside_a_new_one", purchase=purchase.number, order=purchase.order_number)
+            return False
+        purchase = moved
+        recorded = await _record(services, purchase, answer, actor)
+    return recorded
+
+
+async def _record(services: Services, purchase: Purchase, answer: Answer, actor: str) -> bool:
     change = decide(services, purchase, _event(purchase, answer), answer, actor)
     if change is None:
         return False
@@ -110,14 +141,24 @@ async def record_answer(services: Services, purchase: Purchase, answer: Answer, 
         return conflict is not None and await store.record(services.db, purchase, conflict)
 
 
-def _by_rule(services: Services, purchase: Purchase, answer: Answer) -> Answer:
+async def _by_rule(services: Services, purchase: Purchase, answer: Answer) -> Answer:
     """Nobody can pay an attempt any more whose bank's page has closed, and what was paid unconfirmed was given back by
-    now: "not yet" is a no then."""
-    if not isinstance(answer, Pending) or purchase.attempt_state == "FAILED":
+    now: "not yet" is a no then.
+
+    Not where the bank may have confirmed it to us: the buyer came back as one who has paid, our only question, which
+    confirms, was met by silence, and now the bank knows nothing of it."""
+    is_open = not isinstance(answer, Pending) or purchase.attempt_state == "FAILED"
+    if is_open or services.clock() < over_at(services, purchase):
         return answer
+    if not facts_of(services, purchase).can_inquire and await store.was_silent_of_paid(services.db, purchase):
+        return Silent("perhaps_confirmed")
+    return Declined(Decline.SESSION_EXPIRED, "never_paid")
+
+
+def over_at(services: Services, purchase: Purchase) -> datetime:
+    """When a bank has given back whatever its buyer may have paid, if nobody has confirmed it."""
     facts = facts_of(services, purchase)
-    over = services.clock() >= purchase.attempt_started_at + facts.session + facts.verify_deadline
-    return Declined(Decline.SESSION_EXPIRED, "never_paid") if over else answer
+    return purchase.attempt_started_at + facts.session + facts.verify_deadline
 
 
 def decide(services: Services, purchase: Purchase, event: Event, answer: Answer, actor: str) -> Change | None:
@@ -164,7 +205,7 @@ def _next_check_at(services: Services, purchase: Purchase, listed: Move, now: da
     if listed.end is State.UNKNOWN:
         return next_silent_check(services, purchase, now)
     if listed.end is State.AT_BANK:
-        return _next_look(services, purchase, now)
+        return next_look(services, purchase, now)
     return None
 
 
@@ -174,20 +215,30 @@ def first_look(facts: Facts) -> timedelta:
     return min(facts.session, facts.verify_deadline / 2)
 
 
-def _next_look(services: Services, purchase: Purchase, now: datetime) -> datetime:
+def next_look(services: Services, purchase: Purchase, now: datetime) -> datetime:
     """When to ask again about a buyer who may still be paying."""
-    facts = facts_of(services, purchase)
+    facts, over = facts_of(services, purchase), over_at(services, purchase)
     closed = purchase.attempt_started_at + facts.session
     if facts.asks_by_ref and purchase.returned_ref is None:
         # Until he returns there is nothing to ask by.
-        return max(closed + facts.verify_deadline, now + ask_again(services))
-    return max(min(closed, now + facts.verify_deadline / 2), now + ask_again(services))
+        look = over
+    elif now < closed:
+        look = min(closed, now + facts.verify_deadline / 2)
+    else:
+        look = min(over, now + _often(facts))
+    return max(look, now + ask_again(services))
 
 
 def next_silent_check(services: Services, purchase: Purchase, now: datetime) -> datetime:
     """When to ask a silent bank again; see `payments.model.next_check`."""
-    deadline = purchase.attempt_started_at + facts_of(services, purchase).verify_deadline
-    return next_check(now, purchase.check_count, ask_again(services), deadline)
+    often, until = _often(facts_of(services, purchase)), over_at(services, purchase)
+    return next_check(now, purchase.check_count, ask_again(services), often, until)
+
+
+def _often(facts: Facts) -> timedelta:
+    """The longest that a bank is not asked while it can still confirm: it is asked several times before it gives back,
+    whenever the buyer paid."""
+    return facts.verify_deadline / 4
 
 
 def ask_again(services: Services) -> timedelta:

@@ -151,14 +151,15 @@ def test_the_shop_reads_exactly_the_res_that_it_sent(res):
     assert parse_qs(urlsplit(back).query) == {"a": ["1"], "Res": [res]}
 
 
-def test_a_silent_bank_is_asked_in_growing_steps_and_once_before_its_deadline():
+def test_a_silent_bank_is_asked_in_growing_steps_and_often_while_it_can_still_confirm():
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    wait, deadline = timedelta(seconds=15), now + timedelta(minutes=15)
+    wait, often, until = timedelta(seconds=15), timedelta(minutes=3), now + timedelta(minutes=30)
     times, count = [now], 0
-    while times[-1] < deadline + timedelta(hours=3):
-        times.append(next_check(times[-1], count, wait, deadline))
+    while times[-1] < until + timedelta(hours=3):
+        times.append(next_check(times[-1], count, wait, often, until))
         count += 1
     steps = [(late - early).total_seconds() for early, late in pairwise(times)]
-    assert steps[:5] == [15, 30, 60, 120, 240]
-    assert deadline - wait in times
-    assert max(steps) <= 3600
+    assert steps[:6] == [15, 30, 60, 120, 180, 180]
+    assert all(late - early <= often for early, late in pairwise(times) if early < until)
+    assert steps[-1] == 3600 == max(steps)
+    assert next_check(now, 0, often, wait, until) == now + often, "never at once"

@@ -318,10 +318,8 @@ def _ascii(part: str) -> str:
     return quote(part, safe="%/:?#[]@!$&'()*+,;=-._~")
 
 
-def next_check(now: datetime, check_count: int, first_wait: timedelta, deadline: datetime) -> datetime:
-    """When to ask a silent bank again: after a wait that doubles, an hour at most, and surely once before the bank's
-    own deadline has passed, while a payment can still be confirmed."""
+def next_check(now: datetime, check_count: int, first_wait: timedelta, often: timedelta, until: datetime) -> datetime:
+    """When to ask a silent bank again: after a wait that doubles, an hour at most; and no longer than `often` as long
+    as a payment can still be confirmed, `until` the bank has given it back."""
     wait: timedelta = min(first_wait * 2 ** min(check_count, 20), ASK_AGAIN_MAX)
-    due = now + wait
-    last_chance = deadline - first_wait
-    return last_chance if now < last_chance < due else due
+    return now + (min(wait, max(often, first_wait)) if now < until else wait)

@@ -91,6 +91,9 @@ MOVES: tuple[Move, ...] = (
     Move(S.UNKNOWN, E.EXPIRED, S.EXPIRED, "worker"),
     Move(S.UNKNOWN, E.STILL_OPEN, S.AT_BANK, "worker"),
     # The buyer never came back: the worker asks the bank before it gives up.
+    # Where its only question confirms what it finds, the purchase is claimed first, as of an attempt that has ended: a
+    # browser's no must not end it while the bank may be taking the money.
+    Move(S.AT_BANK, E.ASKED_AGAIN, S.VERIFYING, "worker"),
     Move(S.AT_BANK, E.BANK_CONFIRMED, S.PAID, "worker", "purchase_paid"),
     Move(S.AT_BANK, E.BANK_DECLINED, S.DECLINED, "worker"),
     Move(S.AT_BANK, E.BUYER_CANCELLED, S.CANCELLED, "worker"),

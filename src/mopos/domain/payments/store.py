@@ -681,6 +681,19 @@ async def claim_due(db: Database, *, now: datetime, lease_until: datetime, limit
     return [_purchase(row) for row in rows]
 
 
+async def was_silent_of_paid(db: Database, purchase: Purchase) -> bool:
+    """Whether the latest attempt's buyer came back as one who has paid, and its bank was silent after that."""
+    row = await db.one(
+        """
+        select 1 from journal r join journal s on s.purchase_id = r.purchase_id and s.version > r.version
+        where r.purchase_id = %(id)s and r.attempt_id = %(attempt)s and r.event = 'returned'
+            and (r.data->>'claims_paid')::boolean and s.event = 'bank_silent' and s.attempt_id = r.attempt_id limit 1
+        """,
+        {"id": purchase.id, "attempt": purchase.attempt_id},
+    )
+    return row is not None
+
+
 async def postpone(db: Database, purchase: Purchase, next_check_at: datetime) -> None:
     """The bank had nothing new to say: look again later."""
     await db.one(
