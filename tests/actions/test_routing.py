@@ -44,6 +44,7 @@ class Scripted(ScriptedBank):
     after_open: list = field(default_factory=list)
 
     async def open(self, order: Order):
+        self._fail("open")
         if self.takes_s:
             self.clock.pass_by(seconds=self.takes_s)
         for act in self.after_open:
@@ -388,6 +389,22 @@ async def test_another_terminal_is_tried_at_once(banks, store_front, answer):
     banks.at[2].buyer_pays(now.order_number)
     await finish_attempt(banks.services, now.ref, OK)
     assert (await store_front.now(purchase)).state is State.PAID
+
+
+async def test_a_connector_that_fails_costs_its_buyers_nothing_and_is_left_alone(banks, store_front):
+    await banks.rule(1, priority=1)
+    await banks.rule(2, priority=2)
+    banks.at[1].broken = {"open"}
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(IN_A_ROW + 1):
+            purchase = await store_front.at_bank()
+            assert (purchase.state, purchase.terminal_id) == (State.AT_BANK, 2)
+    assert [code for *_, code in await banks.journal(purchase)] == [None, None], "the last one went there at once"
+    assert banks.terminals.all[1].health.why is Why.SILENT
+    told = [(line["kind"], line["terminal"]) for line in lines if line["event"] == "terminal.broken"]
+    assert told == [("RuntimeError", 1)] * IN_A_ROW
+    assert [line["why"] for line in lines if line["event"] == "terminal.sick"] == ["silent"]
+    assert "nobody's business" not in str(lines)
 
 
 async def test_three_terminals_are_tried_at_most_and_none_twice(banks, store_front):

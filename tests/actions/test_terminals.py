@@ -136,6 +136,11 @@ async def test_it_takes_part_once_every_process_knows_it(terminals):
         ("must begin with https://", {"url": "http://bank.test"}),
         ("must begin with https://", {"url": "http://192.0.2.7:8001"}),
         ("cannot be read", {"url": "https://[canary"}),
+        ("cannot be read", {"url": "https://10.0.0.300"}),
+        ("names no host", {"url": "https://10.0.300"}),
+        ("names no host", {"url": "https://bank..test"}),
+        ("names no host", {"url": "https://bank,test"}),
+        ("names no host", {"url": f"https://{'b' * 64}.test"}),
     ],
 )
 async def test_what_is_refused_in_one_line_without_a_value(terminals, said, wanted):
@@ -157,7 +162,15 @@ async def test_a_name_is_used_once_at_a_bank(terminals):
 
 
 @pytest.mark.parametrize(
-    "url", ["https://bank.test", "https://bank.test:8443/path/", "http://127.0.0.1:8001", "http://sims:9"]
+    "url",
+    [
+        "https://bank.test",
+        "https://bank.test:8443/path/",
+        "http://127.0.0.1:8001",
+        "http://sims:9",
+        "https://[2001:db8::7]:8443",
+        "https://Bank_1.test",
+    ],
 )
 async def test_where_a_bank_may_be(terminals, url):
     assert (await terminals.add(url=url)).base_url == url.rstrip("/")
@@ -288,6 +301,14 @@ async def test_what_cannot_be_opened_is_not_tested(terminals):
         await probe(settings, replace(made, key_name="00000000"))
     with pytest.raises(TerminalRefused, match="do not open"):
         await probe(settings, replace(made, name="another"))
+
+
+async def test_a_terminal_that_cannot_be_asked_at_all_is_told_in_one_line(terminals):
+    made = await terminals.add()
+    with pytest.raises(
+        TerminalRefused, match=f"terminal {made.id} .* cannot be asked .InvalidURL.: look at its address"
+    ):
+        await probe(terminals.services.settings, replace(made, base_url="https://10.0.0.300"))
 
 
 # --- rules ------------------------------------------------------------------------------------------------------------

@@ -189,7 +189,7 @@ async def switch_terminal(
 
 async def probe(settings: Settings, terminal: Terminal) -> Accepted | Declined | Silent:
     """Ask a terminal's bank whether it accepts us, be the terminal on or off. No money moves. Raises `KeyUnknown`, and
-    `TerminalRefused` when the credentials do not open."""
+    `TerminalRefused` when the credentials do not open, or when it cannot be asked at all."""
     kind = kind_of(terminal.bank)
     try:
         access = credentials.access_to(settings, terminal)
@@ -198,6 +198,11 @@ async def probe(settings: Settings, terminal: Terminal) -> Accepted | Declined |
     bank = kind.make(access)
     try:
         return await bank.probe()
+    except Exception as error:
+        raise TerminalRefused(
+            f"terminal {terminal.id} ({terminal.bank} {terminal.name}) cannot be asked ({type(error).__name__}): look "
+            "at its address; mopos terminal set gives it another one"
+        ) from None
     finally:
         await bank.aclose()
 

@@ -3,9 +3,12 @@ one sentence, which names no value of a credential."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+import httpx2
 
 from mopos.banks.catalogue import KINDS
 from mopos.banks.kind import CredentialsWrong, Kind
@@ -24,6 +27,10 @@ URL_LENGTH_MAX = 200
 DEADLINES = {"session": (60, 604_800), "verify_deadline": (60, 604_800), "reverse_within": (0, 2_678_400)}
 # What removes a bound, or lets the bank's own time count again.
 NONE = "none"
+
+# Labels as resolvers take them: of 1 to 63 letters, digits and hyphens, and the underscore of networks of one's own.
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 _SEPARATORS = str.maketrans("", "", ",_٬، ")
 # The longest number that a bigint always holds.
@@ -68,14 +75,27 @@ def read_url(kind: Kind, text: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError:
+        # As it will be read at each call.
+        httpx2.URL(url)
+    except (ValueError, httpx2.InvalidURL):
         raise TerminalRefused("the address cannot be read; write https://host or https://host/path") from None
     strange = parts.username is not None or parts.query or parts.fragment or not url.isascii() or not url.isprintable()
     if parts.scheme not in ("http", "https") or not host or strange or " " in url or len(url) > URL_LENGTH_MAX:
         raise TerminalRefused("the address must be https://host or https://host/path, with nothing behind it")
+    if not _is_host(host):
+        raise TerminalRefused("the address names no host that can be: write its name, or its address in numbers")
     if parts.scheme == "http" and kind.name != "sandbox" and not _is_near(host):
         raise TerminalRefused("the address must begin with https://: credentials go over this line")
     return url
+
+
+def _is_host(host: str) -> bool:
+    """A name, or an address in numbers: what ends in a number is one of those."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return _NAME.fullmatch(host) is not None and not host.rpartition(".")[2].isdigit()
+    return True
 
 
 def _is_near(host: str) -> bool:

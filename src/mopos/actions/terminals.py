@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -127,10 +127,8 @@ class Terminals:
         health = Health()
 
         def heard(said: Transcript) -> None:
-            was = health.why
-            health.heard(said.outcome == "answered", said.duration_ms, self._clock())
-            if health.why is not was:
-                _tell(terminal, health)
+            with _telling(terminal, health):
+                health.heard(said.outcome == "answered", said.duration_ms, self._clock())
 
         try:
             return Live(terminal, self._build(terminal, heard), health)
@@ -242,18 +240,22 @@ class Terminals:
     # --- how each fares -----------------------------------------------------------------------------------------------
 
     async def open(self, terminal_id: int, order: Order) -> Opened | Declined | Silent:
-        """Ask a terminal's bank to open an order, and learn from what it says. Raises `TerminalUnknown`."""
+        """Ask a terminal's bank to open an order, and learn from what it says. A connector that fails is a silence, as
+        other terminals need not. Raises `TerminalUnknown`."""
         live = self._find(terminal_id)
         live.health.opens(order.number, self._clock())
         answer: Opened | Declined | Silent = Silent("cut_off")
         try:
             answer = await live.bank.open(order)
-            return answer
+        except Exception as error:
+            _log_failure("terminal.broken", error, terminal=terminal_id)
+            with _telling(live.terminal, live.health):
+                live.health.heard(False, 0, self._clock())
+            answer = Silent("broken_connector")
         finally:
-            was = live.health.why
-            live.health.opened(order.number, _accepts(answer), self._clock())
-            if live.health.why is not was:
-                _tell(live.terminal, live.health)
+            with _telling(live.terminal, live.health):
+                live.health.opened(order.number, _accepts(answer), self._clock())
+        return answer
 
     async def _look_after_the_sick(self) -> None:
         while True:
@@ -277,11 +279,9 @@ class Terminals:
         except Exception as error:
             # A connector that fails must not end the looking after all others.
             _log_failure("terminal.probe_failed", error, terminal=live.terminal.id)
-        was = live.health.why
-        live.health.probed(accepted, self._clock())
-        if live.health.why is not was:
-            _tell(live.terminal, live.health)
         live.probing = None
+        with _telling(live.terminal, live.health):
+            live.health.probed(accepted, self._clock())
 
 
 async def _close(banks: Sequence[Bank]) -> None:
@@ -322,6 +322,15 @@ def _accepts(answer: Opened | Accepted | Declined | Silent) -> bool | None:
     if isinstance(answer, Silent):
         return None
     return not (isinstance(answer, Declined) and answer.reason is Decline.NOT_ACCEPTED)
+
+
+@contextmanager
+def _telling(terminal: Terminal, health: Health) -> Iterator[None]:
+    """Tell when what was learnt makes it sick or well."""
+    was = health.why
+    yield
+    if health.why is not was:
+        _tell(terminal, health)
 
 
 def _tell(terminal: Terminal, health: Health, **more: str) -> None:
