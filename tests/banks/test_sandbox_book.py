@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -195,6 +197,51 @@ def test_a_line_that_was_cut_off_by_a_kill_never_happened(clock: HandClock, tmp_
         third = new_book(clock, path=path)
         assert [entry.what for entry in third.entries] == ["opened", "taken"]
         third.close()
+
+
+@contextlib.contextmanager
+def disk_full_after(size: int) -> Iterator[None]:
+    """Files end at `size` bytes, as on a full disk: a line that crosses it is written in part."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+MOVES: dict[str, Callable[[Book, Order], object]] = {
+    "open": lambda book, order: opened(book, "2"),
+    "take": lambda book, order: book.take(order, PAID, PAN),
+    "refuse": lambda book, order: book.refuse(order, 51),
+    "verify": lambda book, order: book.verify(order),
+    "settle": lambda book, order: book.settle(order),
+    "reverse": lambda book, order: book.reverse(order),
+    "refund": lambda book, order: book.refund(order, "81", 1_000),
+    "give_back": lambda book, order: (book.clock.pass_(1800), book.give_back_due()),  # type: ignore[attr-defined]
+}
+BEFORE = {"take": "open", "refuse": "open", "verify": "taken", "give_back": "taken"}
+
+
+@pytest.mark.parametrize("move", MOVES)
+@pytest.mark.parametrize("left", [0, 1, 40])
+def test_what_a_full_disk_does_not_take_did_not_happen(clock: HandClock, tmp_path: Path, move: str, left: int) -> None:
+    path = tmp_path / "book.jsonl"
+    book = new_book(clock, path=path)
+    order = opened(book)
+    STAGES[BEFORE.get(move, "verified")](book, order)
+    kept, stood = path.read_bytes(), repr(order)
+    with disk_full_after(len(kept) + left), pytest.raises(OSError, match=r"large|space"):
+        MOVES[move](book, order)
+    assert (path.read_bytes(), repr(order), len(book.entries)) == (kept, stood, len(kept.splitlines()))
+    assert book.find("10000001", "2") is None
+    # Once there is room, the same is done, and found again.
+    MOVES[move](book, order)
+    book.close()
+    again = new_book(clock, path=path)
+    assert again.entries == book.entries
+    assert len(again.entries) == len(kept.splitlines()) + 1
+    again.close()
 
 
 def test_the_book_is_for_its_owner_only(clock: HandClock, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,7 +16,7 @@ import httpx2
 import pytest
 from lxml import html
 
-from mopos.banks.port import Attempt, Confirmed, Opened, Pending, Unverified
+from mopos.banks.port import Attempt, Confirmed, Opened, Pending, Silent, Unverified
 from mopos.banks.sim.book import WRONG_PASSWORDS_MAX
 from mopos.banks.sim.buyer import Form, NoForm, enter, pay_at_bank, read_form
 from mopos.banks.sim.cards import BY_SLUG, CARDS, spaced
@@ -355,6 +356,32 @@ async def test_a_killed_bank_remembers(
         page = Form("POST", f"{gateway.url}/pay", waiting.redirect.fields)
         assert await pay_at_bank(gateway.browser, page) is not None
         assert isinstance(await gateway.bank.verify(later), Confirmed)
+
+
+async def test_a_bank_whose_disk_is_full_does_nothing_and_says_no_yes(
+    bank_with: Callable[..., RunningBank], gateway_at: Connect, tmp_path: Path
+) -> None:
+    path = tmp_path / "book.jsonl"
+    first = bank_with(book_path=str(path), give_back_s=4.0)
+    async with gateway_at(first.url) as gateway:
+        opened, attempt = await gateway.open()
+        await pay_at_bank(gateway.browser, opened.redirect)
+        # Half a line has room: so full is the disk, until somebody makes room.
+        full = (path.stat().st_size + 40, resource.RLIM_INFINITY)
+        room = resource.prlimit(first.running.pid, resource.RLIMIT_FSIZE, full)
+        for _ in range(2):
+            assert await gateway.bank.verify(attempt) == Silent("http_500")
+        assert (await gateway.book(attempt))["stage"] == "taken"
+        # Nobody is given his money back by a bank that cannot write it down.
+        await asyncio.sleep(4.5)
+        resource.prlimit(first.running.pid, resource.RLIMIT_FSIZE, room)
+        await asyncio.sleep(1.2)
+        listed = (await gateway.browser.get(f"{gateway.url}/book")).json()["entries"]
+        assert [entry["what"] for entry in listed] == ["opened", "taken", "given_back"]
+    first.running.kill()
+    first.running.communicate()
+    async with gateway_at(bank_with(book_path=str(path)).url) as gateway:
+        assert (await gateway.browser.get(f"{gateway.url}/book")).json()["entries"] == listed
 
 
 async def test_requests_under_way_end_before_the_bank_stops(

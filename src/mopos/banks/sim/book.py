@@ -10,6 +10,7 @@ often a second password was wrong, which dynamic password was shown, and how man
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import secrets
@@ -261,14 +262,12 @@ class Book:
         """The gateway confirms: from now on the money is the merchant's."""
         if order.stage is Stage.TAKEN:
             self._write("verified", order, rial=order.taken)
-            order.stage, order.verified_at = Stage.VERIFIED, self.clock()
             return Code.DONE
         return Code.ALREADY_VERIFIED if order.stage in (Stage.VERIFIED, Stage.SETTLED) else _standing(order)
 
     def settle(self, order: Order) -> None:
         """The gateway asks to be paid what it has verified."""
         self._write("settled", order, rial=order.taken)
-        order.stage = Stage.SETTLED
 
     def inquire(self, order: Order) -> int:
         """How the order stands; changes nothing."""
@@ -283,7 +282,6 @@ class Book:
         if order.verified_at is not None and self.clock() >= order.verified_at + self.reverse_within:
             return Code.TOO_LATE_TO_REVERSE
         self._write("given_back", order, rial=order.taken, code=Code.REVERSED)
-        order.stage = Stage.REVERSED
         return Code.DONE
 
     def refund(self, order: Order, number: str, amount: int) -> Entry | int:
@@ -295,13 +293,7 @@ class Book:
             return _standing(order)
         if not 0 < amount <= int(order.taken) - sum(entry.rial for entry in order.refunds.values()):
             return Code.REFUND_EXCEEDS
-        done = self._write("refunded", order, rial=Rial(amount), ref=self.new_ref(), refund=number)
-        self._refund_done(order, done)
-        return done
-
-    def _refund_done(self, order: Order, done: Entry) -> None:
-        order.refunds[done.refund] = done
-        self._refs[done.ref] = order
+        return self._write("refunded", order, rial=Rial(amount), ref=self.new_ref(), refund=number)
 
     def next_fault(self, order: Order, call: str) -> Fault | None:
         """What is to go wrong with this answer about an order that was paid with a troublesome card."""
@@ -338,30 +330,22 @@ class Book:
         order.wrong_passwords += 1
         if order.wrong_passwords < WRONG_PASSWORDS_MAX:
             return False
-        order.pan = pan
-        self.refuse(order, Code.TOO_MANY_PASSWORDS)
+        self._write("refused", order, code=Code.TOO_MANY_PASSWORDS, pan=pan)
         return True
 
     def take(self, order: Order, card: Card, pan: str, *, whole: bool = False) -> None:
         """Take the money from a card, or let the card refuse. `whole`: the amount that was ordered, whatever the
         card's story is."""
-        order.card, order.pan = card, pan
         if card.code:
-            self.refuse(order, card.code)
+            self._write("refused", order, code=card.code, card=card, pan=pan)
             return
-        order.taken = order.amount if whole else card.takes(order.amount)
-        order.taken_at = self.clock()
-        order.ref = self.new_ref()
-        order.trace = f"{self._random.randrange(10**6):06}"
-        self._write("taken", order, rial=order.taken)
-        order.stage = Stage.TAKEN
-        self._refs[order.ref] = order
-        self._unverified.append(order)
+        taken = order.amount if whole else card.takes(order.amount)
+        ref, trace = self.new_ref(), f"{self._random.randrange(10**6):06}"
+        self._write("taken", order, rial=taken, ref=ref, trace=trace, card=card, pan=pan)
 
     def refuse(self, order: Order, code: int) -> None:
         """The order ends, and nothing was taken."""
         self._write("refused", order, code=code)
-        order.stage, order.code = Stage.REFUSED, code
 
     def new_ref(self) -> str:
         """A reference that no payment has."""
@@ -376,8 +360,8 @@ class Book:
             order = self._unverified[0]
             if order.stage is Stage.TAKEN and not self._is_due(order, now):
                 return
-            self._unverified.popleft()
             self._give_back_if_due(order, now)
+            self._unverified.popleft()
 
     def _as_of_now(self, order: Order | None) -> Order | None:
         if order is not None:
@@ -390,7 +374,6 @@ class Book:
     def _give_back_if_due(self, order: Order, now: datetime) -> None:
         if order.stage is Stage.TAKEN and self._is_due(order, now):
             self._write("given_back", order, rial=order.taken, code=Code.GIVEN_BACK)
-            order.stage = Stage.GIVEN_BACK
 
     def _is_due(self, order: Order, now: datetime) -> bool:
         return order.taken_at is not None and now >= order.taken_at + self.give_back
@@ -414,8 +397,12 @@ class Book:
         code: int = 0,
         opening: _Opening | None = None,
         ref: str = "",
+        trace: str = "",
+        card: Card | None = None,
+        pan: str = "",
         refund: str = "",
     ) -> Entry:
+        card = card or order.card
         entry = Entry(
             seq=len(self.entries) + 1,
             at=self.clock(),
@@ -424,17 +411,49 @@ class Book:
             terminal=order.terminal,
             rial=int(rial or 0),
             ref=ref or order.ref,
-            trace=order.trace,
-            pan=order.pan,
+            trace=trace or order.trace,
+            pan=pan or order.pan,
             code=code,
-            card=order.card.slug if order.card else "",
+            card=card.slug if card else "",
             refund=refund,
         )
         # First on paper, then in mind: what cannot be written did not happen.
-        if self._file is not None:
-            os.write(self._file, msgspec.json.encode(_Line(entry, opening)) + b"\n")
-        self._count(entry, order)
+        self._put_on_paper(_Line(entry, opening))
+        self._happened(entry, order)
         return entry
+
+    def _put_on_paper(self, line: _Line) -> None:
+        """Write a whole line, or none: on a full disk a part of it may be written, to which the next one would stick.
+        Raises `OSError`."""
+        if self._file is None:
+            return
+        text = msgspec.json.encode(line) + b"\n"
+        size = os.fstat(self._file).st_size
+        if os.write(self._file, text) != len(text):
+            os.ftruncate(self._file, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _happened(self, entry: Entry, order: Order) -> None:
+        """What a line says, done to its order: when it is written, and when it is read again."""
+        order.card, order.pan = BY_SLUG.get(entry.card), entry.pan
+        match entry.what:
+            case "taken":
+                order.stage, order.taken, order.taken_at = Stage.TAKEN, Rial(entry.rial), entry.at
+                order.ref, order.trace = entry.ref, entry.trace
+                self._refs[entry.ref] = order
+                self._unverified.append(order)
+            case "verified":
+                order.stage, order.verified_at = Stage.VERIFIED, entry.at
+            case "settled":
+                order.stage = Stage.SETTLED
+            case "refunded":
+                order.refunds[entry.refund] = entry
+                self._refs[entry.ref] = order
+            case "given_back":
+                order.stage = Stage.REVERSED if entry.code == Code.REVERSED else Stage.GIVEN_BACK
+            case "refused":
+                order.stage, order.code = Stage.REFUSED, entry.code
+        self._count(entry, order)
 
     def _count(self, entry: Entry, order: Order) -> None:
         self.entries.append(entry)
@@ -465,24 +484,7 @@ class Book:
             self._enter(order)
         else:
             order = self._orders[entry.terminal, entry.order]
-            order.card, order.pan = BY_SLUG.get(entry.card), entry.pan
-        match entry.what:
-            case "taken":
-                order.stage, order.taken, order.taken_at = Stage.TAKEN, Rial(entry.rial), entry.at
-                order.ref, order.trace = entry.ref, entry.trace
-                self._refs[entry.ref] = order
-                self._unverified.append(order)
-            case "verified":
-                order.stage, order.verified_at = Stage.VERIFIED, entry.at
-            case "settled":
-                order.stage = Stage.SETTLED
-            case "refunded":
-                self._refund_done(order, entry)
-            case "given_back":
-                order.stage = Stage.REVERSED if entry.code == Code.REVERSED else Stage.GIVEN_BACK
-            case "refused":
-                order.stage, order.code = Stage.REFUSED, entry.code
-        self._count(entry, order)
+        self._happened(entry, order)
 
     def _new(self, draw: Callable[[random.Random], str], taken: dict[str, Order]) -> str:
         # A seeded bank that finds its book again draws the same numbers again; those that are given out are passed by.

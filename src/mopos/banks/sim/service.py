@@ -178,7 +178,9 @@ def create_app(
 async def _give_back_for_ever(book: Book) -> None:
     while True:
         await asyncio.sleep(GIVE_BACK_EVERY_S)
-        book.give_back_due()
+        # What cannot be written, on a full disk, is due again the next time.
+        with contextlib.suppress(OSError):
+            book.give_back_due()
 
 
 def run(
