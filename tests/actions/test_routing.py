@@ -38,6 +38,9 @@ class Scripted(ScriptedBank):
     refuses: Declined | None = None
     broken: set[str] = field(default_factory=set)
     """Verbs in which it fails, as no connector may."""
+    guards_against: str = ""
+    """Of an order that is called so its firewall lets nothing through."""
+    heard: object = None
     takes_s: float = 0
     clock: object = None
     closed: bool = False
@@ -49,6 +52,9 @@ class Scripted(ScriptedBank):
             self.clock.pass_by(seconds=self.takes_s)
         for act in self.after_open:
             await act()
+        if self.guards_against and self.guards_against in order.description:
+            self.heard(Transcript("POST", "/open", 403, "http_403", 20, "", "", about=order.number))
+            return Silent("http_403")
         if self.refuses:
             self.calls.append(("open", order.number))
             return self.refuses
@@ -91,7 +97,7 @@ class Banks:
         if terminal.id in self.broken:
             raise self.broken[terminal.id]
         self.heard[terminal.id] = heard
-        self.at[terminal.id] = Scripted(facts=replace(FACTS, name=terminal.bank), clock=self.clock)
+        self.at[terminal.id] = Scripted(facts=replace(FACTS, name=terminal.bank), clock=self.clock, heard=heard)
         return self.at[terminal.id]
 
     async def have(self, number: int, **columns) -> None:
@@ -405,6 +411,22 @@ async def test_a_connector_that_fails_costs_its_buyers_nothing_and_is_left_alone
     assert told == [("RuntimeError", 1)] * IN_A_ROW
     assert [line["why"] for line in lines if line["event"] == "terminal.sick"] == ["silent"]
     assert "nobody's business" not in str(lines)
+
+
+async def test_one_purchase_that_no_bank_lets_through_makes_no_terminal_sick(banks, store_front):
+    for bank in banks.at.values():
+        bank.guards_against = "<script>"
+    purchase, is_new = await new_purchase(store_front, Dsc="<script>")
+    for _ in range(5):
+        with pytest.raises(BankUnavailable):
+            await send_to_bank(banks.services, purchase, is_new=is_new)
+        purchase, is_new = await store_front.now(purchase), False
+    assert {live.health.why for live in banks.terminals.all.values()} == {None}
+    for _ in range(IN_A_ROW):
+        purchase, is_new = await new_purchase(store_front, Dsc="<script>")
+        with pytest.raises(BankUnavailable):
+            await send_to_bank(banks.services, purchase, is_new=is_new)
+    assert {live.health.why for live in banks.terminals.all.values()} == {Why.SILENT}, "three buyers are no accident"
 
 
 async def test_three_terminals_are_tried_at_most_and_none_twice(banks, store_front):

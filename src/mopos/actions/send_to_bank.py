@@ -139,7 +139,7 @@ async def _ask_to_open(services: Services, purchase: Purchase) -> Opened | Decli
         return_url=f"{services.settings.public_url}/pay/return/{purchase.ref}",
         description=purchase.dsc,
     )
-    return await services.terminals.open(purchase.terminal_id, order)
+    return await services.terminals.open(purchase.terminal_id, order, f"purchase {purchase.id}")
 
 
 async def _reroute(

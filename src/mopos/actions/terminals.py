@@ -128,7 +128,7 @@ class Terminals:
 
         def heard(said: Transcript) -> None:
             with _telling(terminal, health):
-                health.heard(said.outcome == "answered", said.duration_ms, self._clock())
+                health.heard(said.outcome == "answered", said.duration_ms, self._clock(), said.about)
 
         try:
             return Live(terminal, self._build(terminal, heard), health)
@@ -239,18 +239,18 @@ class Terminals:
 
     # --- how each fares -----------------------------------------------------------------------------------------------
 
-    async def open(self, terminal_id: int, order: Order) -> Opened | Declined | Silent:
-        """Ask a terminal's bank to open an order, and learn from what it says. A connector that fails is a silence, as
-        other terminals need not. Raises `TerminalUnknown`."""
+    async def open(self, terminal_id: int, order: Order, purchase: str = "") -> Opened | Declined | Silent:
+        """Ask a terminal's bank to open an order, and learn from what it says: each `purchase` counts once. A connector
+        that fails is a silence, as other terminals need not. Raises `TerminalUnknown`."""
         live = self._find(terminal_id)
-        live.health.opens(order.number, self._clock())
+        live.health.opens(order.number, self._clock(), purchase)
         answer: Opened | Declined | Silent = Silent("cut_off")
         try:
             answer = await live.bank.open(order)
         except Exception as error:
             _log_failure("terminal.broken", error, terminal=terminal_id)
             with _telling(live.terminal, live.health):
-                live.health.heard(False, 0, self._clock())
+                live.health.heard(False, 0, self._clock(), order.number)
             answer = Silent("broken_connector")
         finally:
             with _telling(live.terminal, live.health):

@@ -56,6 +56,53 @@ def test_old_calls_say_nothing_of_now():
     assert told.health.figures()["calls"] == 2
 
 
+def test_one_buyer_s_silences_count_once_however_often_he_tries():
+    """Each try has an order number of its own; what he buys stays the same."""
+    told = Told()
+    for number in range(1, 11):
+        told.health.opens(str(number), told.now, "purchase 1")
+        told.health.heard(False, 80, told.now, str(number))
+        told.health.opened(str(number), None, told.now)
+    assert told.health.why is None
+    told.health.heard(False, 80, told.now, "77")
+    told.health.heard(False, 80, told.now, "77")
+    assert told.health.why is None, "nor does it count how often we ask what became of one order"
+    told.health.heard(False, 80, told.now, "78")
+    assert told.health.why is Why.SILENT, "but three buyers are no accident"
+
+
+def test_one_buyer_does_not_make_most_calls_silent():
+    told = Told().calls(".")
+    for number in range(1, 11):
+        told.health.opens(str(number), told.now, "purchase 1")
+        told.health.heard(False, 80, told.now, str(number))
+        told.health.opened(str(number), None, told.now)
+        told.later(1)
+    assert told.health.figures()["silent"] == 1
+    assert told.calls("..").later(70).health.why is None
+    told.health.heard(False, 80, told.now, "77")
+    assert told.health.figures() == {"calls": 1, "silent": 1, "in_a_row": 1, "refused": 0, "slow": 0}
+
+
+def test_one_buyer_s_refusals_count_once():
+    told = Told()
+    for number in range(1, 11):
+        told.health.opens(str(number), told.now, "purchase 1")
+        told.health.opened(str(number), False, told.now)
+    assert told.health.why is None
+
+
+def test_an_order_that_is_accepted_tells_more_than_a_probe_that_says_nothing():
+    told = Told()
+    for number in range(3):
+        told.health.opened(str(number), False, told.now)
+    told.calls(".").health.probed(None, told.now)
+    told.health.opened("3", None, told.now)
+    assert told.health.why is Why.REFUSED
+    told.health.opened("4", True, told.now)
+    assert (told.health.why, told.fitness) == (None, Fitness.WELL)
+
+
 def test_refusals_make_sick_until_the_bank_knows_us():
     told = Told()
     for number in range(3):

@@ -14,7 +14,8 @@ from enum import IntEnum, StrEnum
 WINDOW = timedelta(seconds=60)
 # Of a busy terminal the latest calls say enough; the bound keeps a call's cost and our memory the same at any traffic.
 CALLS_MAX = 200
-# A small shop has no five calls in a minute; three silences in a row are no accident, also in a large one.
+# A small shop has no five calls in a minute; three buyers in a row without an answer are no accident, also in a large
+# one. Three of one buyer's are: what he buys may be called so that a bank's guard refuses every order of it.
 IN_A_ROW = 3
 # From so many calls on, a share says something.
 CALLS_FOR_SHARE = 5
@@ -60,9 +61,10 @@ class Health:
     __slots__ = (
         "_answered_at",
         "_calls",
-        "_refused",
+        "_refused_to",
         "_relapses",
-        "_silent",
+        "_row_to",
+        "_silent_to",
         "_slow",
         "_waiting",
         "_well_since",
@@ -78,47 +80,54 @@ class Health:
         """Silences since its bank last answered."""
         self.probe_at: datetime | None = None
         """When a sick one is to be asked next; None: at once."""
-        self._calls: deque[tuple[datetime, bool, bool]] = deque()
-        self._silent = 0
+        # When, slow or not, and to whom it was silent; None: it was answered.
+        self._calls: deque[tuple[datetime, bool, object | None]] = deque()
         self._slow = 0
-        self._refused = 0
+        # To whom it was silent within the window; silent since it last answered; not accepted since it last was.
+        self._silent_to: set[object] = set()
+        self._row_to: set[object] = set()
+        self._refused_to: set[object] = set()
         self._relapses = 0
         self._well_since: datetime | None = None
         self._answered_at: datetime | None = None
-        # New orders whose answer has not come yet, the oldest first.
-        self._waiting: dict[str, datetime] = {}
+        # New orders whose answer has not come yet, the oldest first: since when, and whose they are.
+        self._waiting: dict[str, tuple[datetime, str]] = {}
 
-    def heard(self, answered: bool, duration_ms: float, now: datetime) -> None:
-        """A call to its bank has ended, whatever it was about."""
-        slow = duration_ms > _SLOW_MS
+    def heard(self, answered: bool, duration_ms: float, now: datetime, order_number: str = "") -> None:
+        """A call to its bank has ended, whatever it was about. One silence counts for each buyer: the next may be about
+        what he buys. Without an order number it is somebody new's."""
         self._forget(now)
-        if len(self._calls) == CALLS_MAX:
-            self._drop()
-        self._calls.append((now, not answered, slow))
-        self._slow += slow
         if answered:
             self.in_a_row = 0
+            self._row_to.clear()
             self._answered_at = now
+            self._keep(now, duration_ms, None)
             return
-        self._silent += 1
         self.in_a_row += 1
-        if self.why is None and (self.in_a_row >= IN_A_ROW or self._is_mostly_silent()):
+        whose = self._whose(order_number)
+        _note(self._row_to, whose)
+        if whose not in self._silent_to:
+            self._keep(now, duration_ms, whose)
+        if self.why is None and (len(self._row_to) >= IN_A_ROW or self._is_mostly_silent()):
             self._fall_sick(Why.SILENT, now)
 
-    def opens(self, order_number: str, now: datetime) -> None:
-        """Its bank is being asked to open a new order."""
-        self._waiting[order_number] = now
+    def opens(self, order_number: str, now: datetime, purchase: str = "") -> None:
+        """Its bank is being asked to open a new order. `purchase`: whose it is, the same at each of a buyer's tries."""
+        self._waiting[order_number] = (now, purchase or order_number)
 
     def opened(self, order_number: str, accepted: bool | None, now: datetime) -> None:
         """That has ended. `accepted`: whether its bank knows our terminal; None: it said nothing of it."""
+        whose = self._whose(order_number)
         self._waiting.pop(order_number, None)
         if accepted is None:
             return
         if accepted:
-            self._refused = 0
+            self._refused_to.clear()
+            if self.why is Why.REFUSED:
+                self._get_well(now)
             return
-        self._refused += 1
-        if self._refused < IN_A_ROW or self.why is Why.NO_CREDENTIALS:
+        _note(self._refused_to, whose)
+        if len(self._refused_to) < IN_A_ROW or self.why is Why.NO_CREDENTIALS:
             return
         if self.why is None:
             self._fall_sick(Why.REFUSED, now)
@@ -151,9 +160,9 @@ class Health:
         """What it was judged by, for the log."""
         return {
             "calls": len(self._calls),
-            "silent": self._silent,
+            "silent": len(self._silent_to),
             "in_a_row": self.in_a_row,
-            "refused": self._refused,
+            "refused": len(self._refused_to),
             "slow": self._slow,
         }
 
@@ -162,7 +171,7 @@ class Health:
         known after its whole deadline only, and until then one buyer after the other would be sent to wait as well."""
         if not self._waiting:
             return False
-        oldest = next(iter(self._waiting.values()))
+        oldest, _ = next(iter(self._waiting.values()))
         silent_since = self._answered_at is None or self._answered_at < oldest
         return silent_since and now - oldest > SLOW
 
@@ -173,7 +182,12 @@ class Health:
         return len(self._calls) >= CALLS_FOR_SLOW and self._slow >= SLOW_SHARE * len(self._calls)
 
     def _is_mostly_silent(self) -> bool:
-        return len(self._calls) >= CALLS_FOR_SHARE and self._silent > SILENT_SHARE * len(self._calls)
+        return len(self._calls) >= CALLS_FOR_SHARE and len(self._silent_to) > SILENT_SHARE * len(self._calls)
+
+    def _whose(self, order_number: str) -> object:
+        if order_number in self._waiting:
+            return self._waiting[order_number][1]
+        return order_number or object()
 
     def _fall_sick(self, why: Why, now: datetime) -> None:
         again = self._well_since is not None and now - self._well_since < WINDOW
@@ -186,13 +200,30 @@ class Health:
         self.why = None
         self._well_since = now
         self._calls.clear()
-        self._silent = self._slow = self._refused = self.in_a_row = 0
+        for whose in (self._silent_to, self._row_to, self._refused_to):
+            whose.clear()
+        self._slow = self.in_a_row = 0
+
+    def _keep(self, now: datetime, duration_ms: float, silent_to: object | None) -> None:
+        if len(self._calls) == CALLS_MAX:
+            self._drop()
+        slow = duration_ms > _SLOW_MS
+        self._calls.append((now, slow, silent_to))
+        self._slow += slow
+        if silent_to is not None:
+            self._silent_to.add(silent_to)
 
     def _forget(self, now: datetime) -> None:
         while self._calls and now - self._calls[0][0] > WINDOW:
             self._drop()
 
     def _drop(self) -> None:
-        _, silent, slow = self._calls.popleft()
-        self._silent -= silent
+        _, slow, silent_to = self._calls.popleft()
         self._slow -= slow
+        self._silent_to.discard(silent_to)
+
+
+def _note(among: set[object], whose: object) -> None:
+    """Once `IN_A_ROW` are known no more need be."""
+    if len(among) < IN_A_ROW:
+        among.add(whose)
