@@ -371,8 +371,18 @@ async def test_why_a_buyer_comes_back_unpaid(tcp_server: TcpServer) -> None:
 async def test_a_code_that_is_none_claims_nothing(tcp_server: TcpServer, code: str) -> None:
     async with scripted(tcp_server, b"") as at:
         returned = at.bank.read_return(form("return-paid") | {"ResCode": code})
-    assert (returned.claims_paid, returned.reason) == (False, Decline.OTHER)
-    assert returned.code == ("00" if code == "00" else "")
+    assert (returned.claims_paid, returned.reason, returned.code) == (False, Decline.OTHER, "")
+
+
+@pytest.mark.parametrize("code", [None, "", "00", "0 ", "OK", "-1", "۰"])
+async def test_a_return_whose_code_cannot_be_read_is_no_no(tcp_server: TcpServer, code: str | None) -> None:
+    """It has a reference, which is asked about; or it has none, and the buyer may still pay."""
+    fields = {k: v for k, v in (form("return-paid") | {"ResCode": code}).items() if v is not None}
+    async with scripted(tcp_server, saying("0")) as at:
+        returned = at.bank.read_return(fields)
+        assert await after_return(at.bank, replace(ATTEMPT, bank_ref=None), returned) == Pending()
+        assert at.heard == []
+        assert await after_return(at.bank, ATTEMPT, returned) == YES
 
 
 # --- answer codes -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import httpx2
 import msgspec
 import pytest
 
+from mopos.banks.asking import after_return
 from mopos.banks.kind import Access, AnswerCode, CredentialsWrong, Means
 from mopos.banks.port import (
     Accepted,
@@ -520,13 +521,39 @@ async def test_a_return_that_says_not_whose_it_is_is_nobodys(talk: Talking, fiel
         ({"SwitchResCode": "canary"}, "-1"),
         ({"SwitchResCode": "777"}, "switch 777"),
         ({"SwitchResCode": "", "ResCode": "canary"}, ""),
-        ({"SwitchResCode": "", "ResCode": "1025"}, "1025"),
+        # A return says 0 or -1. What else stands there is no word of the bank's, and so is what stands beside it.
+        ({"SwitchResCode": "", "ResCode": "1025"}, ""),
+        ({"SwitchResCode": "51", "ResCode": ""}, ""),
+        ({"SwitchResCode": "51", "ResCode": "00"}, ""),
     ],
 )
 async def test_a_no_without_a_reason(talk: Talking, change: dict[str, str], code: str) -> None:
     async with talk(b"") as said:
         returned = said.bank.read_return(REFUSED | change)
     assert (returned.reason, returned.code) == (Decline.OTHER, code)
+
+
+@pytest.mark.parametrize("said", [None, "", "0 ", "00", "1025", "OK", "۰"])
+@pytest.mark.parametrize("switch", ["", "00", "51"])
+async def test_a_return_whose_code_cannot_be_read_is_no_no(talk: Talking, said: str | None, switch: str) -> None:
+    """The buyer may have paid, so the bank is asked, and a "not yet" of the bank leaves him his time."""
+    fields = {k: v for k, v in (PAID | {"ResCode": said, "SwitchResCode": switch}).items() if v is not None}
+    async with talk(recorded("verify-answer").body, recorded("verify-not-paid").body) as at:
+        for answer in (YES, Pending()):
+            assert await after_return(at.bank, ATTEMPT, at.bank.read_return(fields)) == answer
+
+
+async def test_two_codes_that_contradict_one_another_are_no_no(talk: Talking) -> None:
+    async with talk(recorded("verify-not-paid").body) as at:
+        returned = at.bank.read_return(PAID | {"rescode": "-1"})
+        assert await after_return(at.bank, ATTEMPT, returned) == Pending()
+
+
+async def test_a_no_that_can_be_read_asks_nothing(talk: Talking) -> None:
+    async with talk(recorded("verify-answer").body) as at:
+        returned = at.bank.read_return(REFUSED)
+        assert await after_return(at.bank, ATTEMPT, returned) == Declined(Decline.INSUFFICIENT_FUNDS, "switch 51")
+    assert not at.heard
 
 
 # --- probe ------------------------------------------------------------------------------------------------------------

@@ -501,6 +501,54 @@ async def test_a_return_of_another_terminal_is_nobodys(changes: dict[str, str]) 
     assert (returned.claims_paid, returned.order_number) == (False, "")
 
 
+UNREADABLE: list[dict[str, str]] = [
+    {"State": "Fine"},
+    {"State": "Failed"},
+    {"Status": "3"},
+    {"State": "", "Status": ""},
+    {"State": "", "Status": "02"},
+    {"State": "Fine", "Status": ""},
+    {"State": "Fine", "Status": "99"},
+]
+
+
+@pytest.mark.parametrize("changes", UNREADABLE)
+async def test_a_return_whose_state_cannot_be_read_is_no_no(tcp_server: TcpServer, changes: dict[str, str]) -> None:
+    """With a receipt, the bank is asked, which answers only about a real one."""
+    for name, answer in (("verify", YES), ("verify-not-found", Pending())):
+        async with scripted(tcp_server, kept(name).answer) as at:
+            returned = at.bank.read_return(brought("return-paid", **changes))
+            assert (returned.claims_paid, returned.code) == (False, "")
+            assert await after_return(at.bank, ATTEMPT, returned) == answer
+
+
+@pytest.mark.parametrize("changes", UNREADABLE)
+async def test_without_a_receipt_it_leaves_the_order_open(tcp_server: TcpServer, changes: dict[str, str]) -> None:
+    async with scripted(tcp_server, kept("verify").answer) as at:
+        returned = at.bank.read_return(brought("return-paid", RefNum="", **changes))
+        assert await after_return(at.bank, replace(ATTEMPT, bank_ref=None), returned) == Pending()
+    assert at.heard == []
+
+
+async def test_a_no_that_can_be_read_asks_nothing(tcp_server: TcpServer) -> None:
+    async with scripted(tcp_server, kept("verify").answer) as at:
+        returned = at.bank.read_return(brought("return-cancelled"))
+        assert await after_return(at.bank, ATTEMPT, returned) == Declined(Decline.CANCELLED, "state 1")
+    assert at.heard == []
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"fbclid": "x"}, {"Status": "1"}, {"Status": "3", "ResNum": ""}, {"ResNum": "1", "resnum": "2"}]
+)
+async def test_a_return_that_says_not_whose_it_is_is_nobodys(tcp_server: TcpServer, fields: dict[str, str]) -> None:
+    """Who is still on the bank's page may pay, whatever somebody opens meanwhile."""
+    async with scripted(tcp_server, kept("verify").answer) as at:
+        returned = at.bank.read_return(fields)
+        assert returned.order_number == ""
+        assert await after_return(at.bank, ATTEMPT, returned) == Pending()
+    assert at.heard == []
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"State": ""}, {"Status": ""}, {"State": "ok"}, {"MID": ""}, {"TerminalId": ""}, {"RefNum": "x" * 50}],

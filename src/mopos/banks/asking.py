@@ -42,12 +42,13 @@ async def after_return(bank: Bank, attempt: Attempt, returned: Returned) -> Answ
     """Ask about an attempt whose buyer has just come back.
 
     One call where the browser says "paid". Where it says anything else, the bank may still say "paid"; a bank that
-    cannot be asked without confirming is not asked then: what we do not confirm is not ours, so a browser's no is as
-    good as the bank's. A true return may still follow it."""
+    cannot be asked without confirming is not asked after a no: what we do not confirm is not ours, so a browser's no is
+    as good as the bank's. A true return may still follow it. But a no is only what could be read as the bank's own word
+    of no, which has a code: whatever else came back is no answer, and the bank is asked as if nothing had come."""
     if not is_about(returned, attempt):
         return Pending()
     if returned.claims_paid:
         return await bank.verify(attempt)
     if bank.facts.can_inquire and not (bank.facts.asks_by_ref and attempt.bank_ref is None):
         return await ask(bank, attempt)
-    return Declined(returned.reason, returned.code)
+    return Declined(returned.reason, returned.code) if returned.code else await ask(bank, attempt)

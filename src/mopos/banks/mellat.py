@@ -172,7 +172,8 @@ _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 # `[0-9]`, not `\d`: Persian and Arabic digits never come from a bank.
 # The guide's sample of a RefId has 20 characters, and promises no length.
 _RETURN = re.compile(r"([0-9]{1,4})(?:[ \t\r\n]*,[ \t\r\n]*([0-9A-Za-z-]{8,64}))?")
-_RES_CODE = re.compile(r"[0-9]{1,4}")
+# Of a return that says no. "00" is neither that nor the "0" of a yes.
+_RES_CODE = re.compile(r"[1-9][0-9]{0,3}")
 # An `xsd:long` whatever its digits; a longer or an empty one makes a fault, not an answer.
 _REF = re.compile(r"[1-9][0-9]{0,17}")
 # The guide's sample has five stars, whatever was hidden.
@@ -274,7 +275,7 @@ class Mellat:
             order_number=fields.get("SaleOrderId", ""),
             token=fields.get("RefId", ""),
             reason=RETURNED.get(code, Decline.OTHER),
-            code=code if _RES_CODE.fullmatch(code) and code != DONE else "",
+            code=matching(_RES_CODE, code),
         )
 
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:

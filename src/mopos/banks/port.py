@@ -175,6 +175,7 @@ class Returned:
     reason: Decline = Decline.OTHER
     """Why it was not paid, by its own word."""
     code: str = ""
+    """The bank's own code of a no; empty: no such word could be read, so it is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,9 @@ class Sadad:
         masked_pan = matching(_MASKED_PAN, said.get("primaryaccno"))
         if code == "0":
             return Returned(token != "", None, masked_pan, order_number, token)
+        if code != "-1":
+            # A return says 0 or -1; what else came is no word of the bank's.
+            return Returned(False, None, masked_pan, order_number, token)
         if not switch:
             return Returned(False, None, masked_pan, order_number, token, code=code)
         row = _BY_CODE.get(f"switch {switch}")

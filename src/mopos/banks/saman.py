@@ -206,7 +206,8 @@ class Saman:
                 return GARBAGE
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        """A "paid" without a receipt's number is neither a yes nor a no. A return of another terminal is nobody's."""
+        """A "paid" without a receipt's number is neither a yes nor a no. A return of another terminal, or one that does
+        not say whose it is, is nobody's."""
         said = without_case(fields)
         state = _state(said)
         # MID is the terminal's number too.
@@ -215,7 +216,8 @@ class Saman:
             claims_paid=state == PAID and is_ours,
             bank_ref=matching(_REF, said.get("refnum")) or None,
             masked_pan=matching(_MASKED_PAN, said.get("securepan")),
-            order_number=said.get("resnum") or None if is_ours else "",
+            # Every return names its order, also that of a cancel; "" is no order's number.
+            order_number=said.get("resnum", "") if is_ours else "",
             token=said.get("token") or None,
             reason=STATES.get(state) or Decline.OTHER,
             code=f"state {state}" if STATES.get(state) else "",
