@@ -7,11 +7,12 @@ What a protocol cannot tell stands in `contract.PROTOCOLS`; what is peculiar to 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import random
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -55,8 +56,8 @@ from mopos.banks.port import (
     Silent,
     Unverified,
 )
-from mopos.banks.sim.buyer import enter, pay_at_bank, read_form
-from mopos.banks.sim.cards import CARDS, STATIC_PASSWORD
+from mopos.banks.sim.buyer import Form, enter, pay_at_bank, read_form
+from mopos.banks.sim.cards import CARDS, EXAMPLE_CVV2, EXAMPLE_MONTH, EXAMPLE_YEAR, STATIC_PASSWORD
 from mopos.banks.sim.state import Simulator
 from mopos.banks.sims import SIMS
 from mopos.base.money import Rial
@@ -66,6 +67,15 @@ from mopos.base.text import persian_digits
 DONE_UNHEARD = ("late", "garbage")
 NOT_DONE = ("silent", "error")
 FAULTS = DONE_UNHEARD + NOT_DONE
+
+# What a buyer types on the bank's page.
+GOOD_CARD = {
+    "card": CARDS[0].number,
+    "cvv2": EXAMPLE_CVV2,
+    "month": EXAMPLE_MONTH,
+    "year": EXAMPLE_YEAR,
+    "password": STATIC_PASSWORD,
+}
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
@@ -355,21 +365,63 @@ def units(name: str) -> list[dict[str, str]]:
     return [own, {**own, "currency": "IRT"}] if "currency" in own else [own]
 
 
-async def test_a_bank_that_is_started_again_knows_what_was_paid(name: str, tmp_path: Path) -> None:
+@pytest.fixture
+def begin(name: str) -> Iterator[Callable[..., Process]]:
+    """Start its simulator with options; it is stopped after the test."""
+    with contextlib.ExitStack() as running:
+
+        def start(**options: Any) -> Process:
+            one = contract.start_own(name, **options)
+            running.callback(lambda: one.is_up and one.stop())
+            return one
+
+        yield start
+
+
+async def test_a_bank_that_is_started_again_knows_what_was_paid(
+    name: str, begin: Callable[..., Process], tmp_path: Path
+) -> None:
     book = str(tmp_path / "book.jsonl")
     kept: list[tuple[Attempt, dict[str, str]]] = []
-    process = contract.start_own(name, book_path=book)
+    process = begin(book_path=book)
     for credentials in units(name):
         async with gateway_at(KINDS[name], SIMS[name], process.url, credentials=credentials) as gateway:
             kept.append(await gateway.paid(amount=250_010))
     assert process.stop() == ""
-    process = contract.start_own(name, book_path=book)
+    process = begin(book_path=book)
     for credentials, (attempt, fields) in zip(units(name), kept, strict=True):
         async with gateway_at(KINDS[name], SIMS[name], process.url, credentials=credentials) as gateway:
             answer = await gateway.came_back(attempt, fields)
             assert is_yes(answer, attempt, 250_010), answer
             assert await gateway.ask(attempt) == answer
             assert (await gateway.book(attempt)).rial("verified") == [250_010]
+    assert process.stop() == ""
+
+
+async def test_a_bank_that_is_started_again_lets_its_buyers_go_on(
+    name: str, begin: Callable[..., Process], tmp_path: Path
+) -> None:
+    """Who has the bank's page open pays on it. Who has not come yet comes as he would have before."""
+    book = str(tmp_path / "book.jsonl")
+    process = begin(book_path=book)
+    async with gateway_at(KINDS[name], SIMS[name], process.url) as gateway:
+        on_page, to_come = await gateway.open(), await gateway.open()
+        page = await enter(gateway.browser, on_page.way)
+        paying = read_form(page.text, str(page.url), having="card")
+    process.running.kill()
+    process.running.communicate()
+    process = begin(book_path=book)
+
+    def there(form: Form) -> Form:
+        return replace(form, url=process.url + form.url.removeprefix(gateway.url), referer=f"{process.url}/")
+
+    async with gateway_at(KINDS[name], SIMS[name], process.url) as again:
+        receipt = await there(paying).send(again.browser, **GOOD_CARD)
+        back = read_form(receipt.text, str(receipt.url), id="return")
+        assert is_yes(await again.came_back(on_page.attempt, back.fields), on_page.attempt)
+        later = replace(to_come, way=replace(there(to_come.way), referer=to_come.way.referer))
+        assert is_yes(await again.came_back(to_come.attempt, await again.pay(later)), to_come.attempt)
+        assert (await again.book(on_page.attempt)).whats[:3] == ["opened", "taken", "verified"]
     assert process.stop() == ""
 
 

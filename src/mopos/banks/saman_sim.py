@@ -149,9 +149,7 @@ async def come_in(request: AnyRequest) -> Response[bytes]:
         return page.no_payment(request)
     if by_get and len(order.return_url) > REDIRECT_LENGTH_MAX_GET:
         return page.no_payment(request)
-    if not order.entered:
-        order.return_by_get = by_get
-    return page.enter(request, order.token)
+    return page.enter(request, order.token, return_by_get=by_get)
 
 
 @get("/OnlinePG/SendToken")

@@ -160,9 +160,20 @@ class _Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     unit_rial: int = 1
 
 
+class _Coming(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That a buyer came in by the bank's own door, and how he goes back. Kept in the file, never shown."""
+
+    number: str
+    terminal: str
+    return_by_get: bool = False
+
+
 class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    entry: Entry
+    """One line of the file: an entry (the first of an order with its opening), or else a buyer's coming."""
+
+    entry: Entry | None = None
     opening: _Opening | None = None
+    coming: _Coming | None = None
 
 
 @dataclass(slots=True)
@@ -310,6 +321,15 @@ class Book:
         return next(order.faults[call], None)
 
     # --- what the buyer does ---
+
+    def enter(self, order: Order, *, return_by_get: bool | None = None) -> None:
+        """The buyer comes in by the bank's own door. How he goes back may be said there, the first time only; None: as
+        the order says."""
+        if order.entered:
+            return
+        by_get = order.return_by_get if return_by_get is None else return_by_get
+        self._put_on_paper(_Line(coming=_Coming(order.number, order.terminal, by_get)))
+        order.entered, order.return_by_get = True, by_get
 
     def new_otp(self, order: Order) -> str:
         """A dynamic second password for this order; the one before is good no longer."""
@@ -478,13 +498,15 @@ class Book:
             self._replay(decode(raw))
 
     def _replay(self, line: _Line) -> None:
-        entry = line.entry
+        entry, coming = line.entry, line.coming
+        if coming is not None:
+            order = self._orders[coming.terminal, coming.number]
+            order.entered, order.return_by_get = True, coming.return_by_get
+        if entry is None:
+            return
         if line.opening is not None:
-            order = _opened(line.opening, entry.at)
-            self._enter(order)
-        else:
-            order = self._orders[entry.terminal, entry.order]
-        self._happened(entry, order)
+            self._enter(_opened(line.opening, entry.at))
+        self._happened(entry, self._orders[entry.terminal, entry.order])
 
     def _new(self, draw: Callable[[random.Random], str], taken: dict[str, Order]) -> str:
         # A seeded bank that finds its book again draws the same numbers again; those that are given out are passed by.

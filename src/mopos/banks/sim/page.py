@@ -60,14 +60,14 @@ async def come_in(request: AnyRequest) -> Response[bytes]:
     return enter(request, (await read_fields(request)).get("Token", ""))
 
 
-def enter(request: AnyRequest, token: str) -> Response[bytes]:
+def enter(request: AnyRequest, token: str, *, return_by_get: bool | None = None) -> Response[bytes]:
     """The buyer comes by the bank's own door. Who does not come from the merchant's site is sent away by a bank that
-    looks at it."""
+    looks at it. `return_by_get`: how he goes back, where it is said here."""
     bank = running(request)
     order = bank.book.find_by_token(token)
     if order is None or (bank.face.asks_referer and not _comes_from_merchant(request, order)):
         return no_payment(request)
-    order.entered = True
+    bank.book.enter(order, return_by_get=return_by_get)
     return _page(request, order, {}) if order.stage is Stage.OPEN else _receipt(request, order)
 
 
