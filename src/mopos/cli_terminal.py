@@ -50,6 +50,10 @@ CREDENTIALS_HELP = (
     "A file of mode 0600 with all credentials as one JSON object, `{FIELD: VALUE}`; `-` reads it from standard input."
 )
 REASON_HELP = "Why; it stands in the audit log."
+RESTART_FIRST = (
+    "Every gateway and worker must have been restarted with this key in MOPOS_TERMINAL_KEYS before: one that does not "
+    "know it goes on with the credentials that it has, and has none after its next start."
+)
 OR_NONE = " `none` takes it away."
 
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help=NUMBER_HELP)]
@@ -388,12 +392,13 @@ def _switch(number: int, *, on: bool, reason: str) -> None:
 
 @terminal.command("rotate-key")
 def rotate_key(reason: Annotated[str, typer.Option(help=REASON_HELP)] = "mopos terminal rotate-key") -> None:
-    """Seal all credentials again with the first key of MOPOS_TERMINAL_KEYS. Twice is once. Gateways may run, when their
-    settings hold the old key and the new one."""
+    """Seal all credentials again with the first key of MOPOS_TERMINAL_KEYS. Twice is once. Gateways and workers may
+    run, once they were restarted with the old key and the new one."""
 
     async def seal(services: Services) -> Rotated:
         return await rotate(services.db, services.clock, services.settings, operator_id=None, reason=reason)
 
+    out.print(RESTART_FIRST, soft_wrap=True)
     rotated = work(seal)
     out.print(f"sealed again with key {rotated.key_name}: {rotated.resealed}")
     out.print(f"old keys still in use: {', '.join(rotated.in_use) or 'none'}")

@@ -704,6 +704,30 @@ async def test_credentials_that_cannot_be_read_stop_nobody_else(banks, store_fro
     assert banks.terminals.all[2].health.why is Why.NO_CREDENTIALS
 
 
+async def test_a_key_that_a_process_was_not_started_with_takes_no_working_connector_away(banks, store_front):
+    """Somebody has rotated the key before this gateway knew the new one."""
+    await banks.rule(1)
+    working = banks.at[1]
+    banks.broken = {number: KeyUnknown(banks.terminals.all[number].terminal) for number in (1, 2)}
+    with structlog.testing.capture_logs() as lines:
+        await banks.sql("update terminal set key_name = 'new', sealed = 'x' where id in (1, 2)")
+        await banks.sql("update terminal set base_url = 'http://elsewhere.test' where id = 2")
+        for _ in range(3):
+            await banks.refresh()
+    assert banks.terminals.of(1) is working
+    assert banks.terminals.all[2].health.why is Why.NO_CREDENTIALS, "what works here is for nowhere else"
+    told = [(line["terminal"], line["key"]) for line in lines if line["event"] == "terminal.key_unknown"]
+    assert told == [(1, "new")], "once, not at each reading"
+    banks.clock.pass_by(seconds=CLOSE_AFTER.total_seconds())
+    await banks.refresh()
+    assert not working.closed
+    assert (await store_front.at_bank()).terminal_id == 1
+    banks.broken = {}
+    await banks.sql("update terminal set key_name = 'known', sealed = 'y' where id = 1")
+    await banks.refresh()
+    assert banks.terminals.of(1) is banks.at[1] is not working
+
+
 async def test_a_buyer_back_from_a_bank_that_we_cannot_ask_is_told_to_wait(banks, store_front):
     await banks.rule(1)
     purchase, is_new = await new_purchase(store_front)

@@ -20,6 +20,7 @@ from mopos.banks.catalogue import KINDS
 from mopos.base.config import Settings
 from mopos.base.ids import with_check_digit
 from mopos.base.secret import Secret
+from mopos.cli_terminal import RESTART_FIRST
 
 KEY = "canary-secret-key-0123456789abcdef0123456789"
 OLD, NEW = "canary-old-terminal-key-0123456789abcdef", "canary-new-terminal-key-0123456789abcdef"
@@ -243,6 +244,7 @@ def test_the_key_is_changed_while_its_old_one_is_in_the_list(mopos):
     new, old, other = (name_of(Secret(key)) for key in (NEW, OLD, "x" * 32))
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
+        RESTART_FIRST,
         f"sealed again with key {new}: 2",
         f"old keys still in use: {other}",
         f"keys that may leave MOPOS_TERMINAL_KEYS: {old}",
@@ -251,11 +253,15 @@ def test_the_key_is_changed_while_its_old_one_is_in_the_list(mopos):
     assert line.startswith(f"mopos: the credentials of terminal {lost} (saman lost) were sealed with key {other}")
     before = mopos.sql("select t.id, t::text from terminal t order by id")
     again = mopos.run("terminal", "rotate-key", MOPOS_TERMINAL_KEYS=f"{NEW},{'x' * 32}")
-    assert (again.returncode, again.stdout.splitlines()[0]) == (0, f"sealed again with key {new}: 1")
+    assert (again.returncode, again.stdout.splitlines()[1]) == (0, f"sealed again with key {new}: 1")
     after = mopos.sql("select t.id, t::text from terminal t order by id")
     assert [row for row in after if row[0] != lost] == [row for row in before if row[0] != lost]
     again = mopos.run("terminal", "rotate-key", MOPOS_TERMINAL_KEYS=NEW)
-    assert again.stdout.splitlines() == [f"sealed again with key {new}: 0", "old keys still in use: none"]
+    assert again.stdout.splitlines() == [
+        RESTART_FIRST,
+        f"sealed again with key {new}: 0",
+        "old keys still in use: none",
+    ]
     assert mopos.sql("select t.id, t::text from terminal t order by id") == after
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from mopos.actions.credentials import KeyUnknown
 from mopos.actions.no_bank import NoBank, no_bank
 from mopos.banks.port import Accepted, Bank, Decline, Declined, Facts, Opened, Order, Silent
 from mopos.banks.wire import Transcript
@@ -133,6 +134,8 @@ class Terminals:
         try:
             return Live(terminal, self._build(terminal, heard), health)
         except Exception as error:
+            if isinstance(error, KeyUnknown) and known is not None and _is_at_the_same_place(known, terminal):
+                return _kept(known, terminal)
             # One that cannot be reached hides no other. Nothing of what was being read is told, only what kind of
             # failure it was.
             sick = Health(Why.NO_CREDENTIALS)
@@ -303,6 +306,22 @@ def _is_reached_alike(known: Live, terminal: Terminal) -> bool:
     if isinstance(known.bank, NoBank):
         return known.terminal == terminal
     return _access(known.terminal) == _access(terminal)
+
+
+def _is_at_the_same_place(known: Live, terminal: Terminal) -> bool:
+    was = known.terminal
+    same = (was.bank, was.name, was.base_url) == (terminal.bank, terminal.name, terminal.base_url)
+    return same and not isinstance(known.bank, NoBank)
+
+
+def _kept(known: Live, terminal: Terminal) -> Live:
+    """Its credentials are sealed with a key that this process was not started with: those that it has are most likely
+    still the same ones, and better than none. Told once, as from now on its row is as known."""
+    log.warning(
+        "terminal.key_unknown", terminal=terminal.id, bank=terminal.bank, name=terminal.name, key=terminal.key_name
+    )
+    known.terminal = terminal
+    return known
 
 
 def _access(terminal: Terminal) -> tuple[object, ...]:
