@@ -930,6 +930,19 @@ async def test_too_late_to_reverse(later: Gateway) -> None:
     await keeps_the_money(later, attempt)
 
 
+async def test_the_time_to_reverse_counts_from_the_payment(later: Gateway) -> None:
+    """`Facts.reverse_within` says so, and the gateway goes by it: a verify that comes late makes it no longer."""
+    attempt, fields = await later.paid()
+    if not later.facts.reverse_within:
+        return
+    just_in_time = later.facts.verify_deadline - timedelta(seconds=30)
+    move(later, just_in_time)
+    assert is_yes(await later.came_back(attempt, fields), attempt)
+    move(later, later.facts.reverse_within - just_in_time)
+    assert is_plain_no(await later.bank.reverse(attempt))
+    await keeps_the_money(later, attempt)
+
+
 async def keeps_the_money(gateway: Gateway, attempt: Attempt) -> None:
     book = await gateway.book(attempt)
     assert book.is_confirmed

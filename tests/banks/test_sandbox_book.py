@@ -122,6 +122,19 @@ def test_giving_back_happens_by_itself_and_in_order(book: Book, clock: HandClock
     assert book.totals["taken"].rial == book.totals["verified"].rial + book.totals["given_back"].rial == 750_000
 
 
+def test_the_time_to_reverse_counts_from_the_payment_however_late_it_was_verified(clock: HandClock) -> None:
+    book = new_book(clock, give_back=timedelta(hours=1), reverse_within=timedelta(hours=3))
+    in_time, late = taken(book, "1"), taken(book, "2")
+    clock.pass_(3_599)
+    for order in (in_time, late):
+        assert book.verify(order) == Code.DONE
+    clock.pass_(7_200)
+    assert book.reverse(in_time) == Code.DONE
+    clock.pass_(1)
+    assert book.reverse(late) == Code.TOO_LATE_TO_REVERSE
+    assert late.stage is Stage.VERIFIED
+
+
 def test_a_late_verify_finds_the_money_given_back_without_any_timer(book: Book, clock: HandClock) -> None:
     order = taken(book)
     clock.pass_(30 * 60)

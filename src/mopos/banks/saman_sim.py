@@ -281,17 +281,15 @@ def _verify(bank: Running, order: Order) -> int:
 
 
 def _reverse(bank: Running, order: Order) -> int:
-    # The guide tells of verified payments only, and within a while from the payment, not from verify. What it answers
-    # to other wishes is assumed.
+    # The guide tells of verified payments only, and of a while from the payment. What it answers to other wishes, and
+    # to those that come too late, is assumed.
     match order.stage:
         case Stage.REVERSED:
             return REPEATED
         case Stage.GIVEN_BACK:
             return WAS_REVERSED
-        case Stage.VERIFIED if order.taken_at is not None:
-            if bank.clock() >= order.taken_at + bank.book.reverse_within:
-                return TOO_LATE
-            return DONE if bank.book.reverse(order) == Code.DONE else NOT_FOUND
+        case Stage.VERIFIED:
+            return DONE if bank.book.reverse(order) == Code.DONE else TOO_LATE
         case _:
             return NOT_FOUND
 

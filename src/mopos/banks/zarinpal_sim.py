@@ -207,13 +207,11 @@ async def reverse(request: AnyRequest) -> Response[bytes]:
     asked, terminal = read
 
     async def answer(bank: Running, order: Order, fault: Fault | None) -> Response[bytes]:
-        if order.stage is not Stage.VERIFIED or order.taken_at is None:
+        if order.stage is not Stage.VERIFIED:
             return _bad(-61)
         if fault is Fault.REFUSED:
             return _bad(-60)
-        if bank.clock() >= order.taken_at + bank.book.reverse_within:
-            return _bad(-63)
-        return _good(100, "Reversed") if bank.book.reverse(order) == Code.DONE else _bad(-60)
+        return _good(100, "Reversed") if bank.book.reverse(order) == Code.DONE else _bad(-63)
 
     return await _about(request, "reverse", asked.authority, terminal, answer)
 

@@ -285,12 +285,13 @@ class Book:
         return Code.DONE if order.stage in (Stage.VERIFIED, Stage.SETTLED) else _standing(order)
 
     def reverse(self, order: Order) -> int:
-        """Give all of it back, verified or not; what is verified only for a while, and never beside refunds."""
+        """Give all of it back, verified or not; what is verified only for a while from the payment, and never beside
+        refunds."""
         if order.stage not in (Stage.TAKEN, Stage.VERIFIED):
             return _standing(order)
         if order.refunds:
             return Code.REFUND_EXCEEDS
-        if order.verified_at is not None and self.clock() >= order.verified_at + self.reverse_within:
+        if order.stage is Stage.VERIFIED and _has_passed(order.taken_at, self.reverse_within, self.clock()):
             return Code.TOO_LATE_TO_REVERSE
         self._write("given_back", order, rial=order.taken, code=Code.REVERSED)
         return Code.DONE
@@ -378,7 +379,7 @@ class Book:
         now = self.clock()
         while self._unverified:
             order = self._unverified[0]
-            if order.stage is Stage.TAKEN and not self._is_due(order, now):
+            if order.stage is Stage.TAKEN and not _has_passed(order.taken_at, self.give_back, now):
                 return
             self._give_back_if_due(order, now)
             self._unverified.popleft()
@@ -392,11 +393,8 @@ class Book:
         return order
 
     def _give_back_if_due(self, order: Order, now: datetime) -> None:
-        if order.stage is Stage.TAKEN and self._is_due(order, now):
+        if order.stage is Stage.TAKEN and _has_passed(order.taken_at, self.give_back, now):
             self._write("given_back", order, rial=order.taken, code=Code.GIVEN_BACK)
-
-    def _is_due(self, order: Order, now: datetime) -> bool:
-        return order.taken_at is not None and now >= order.taken_at + self.give_back
 
     # --- the lines ---
 
@@ -513,6 +511,10 @@ class Book:
         while (drawn := draw(self._random)) in taken:
             pass
         return drawn
+
+
+def _has_passed(since: datetime | None, time: timedelta, now: datetime) -> bool:
+    return since is not None and now >= since + time
 
 
 def _opened(opening: _Opening, at: datetime) -> Order:

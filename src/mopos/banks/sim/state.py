@@ -71,8 +71,11 @@ class Simulator:
     draw_token: Callable[[random.Random], str]
     draw_ref: Callable[[random.Random], str]
     session_s: float = 900.0
+    """How long a buyer may stay on its page."""
     give_back_s: float = 1800.0
+    """So long after a payment it gives back what nobody has verified."""
     reverse_s: float = 10_800.0
+    """So long after a payment it reverses what is verified."""
 
 
 @dataclass(slots=True)
