@@ -269,14 +269,18 @@ def _state(one: Shown) -> str:
 def _key(one: Shown) -> str:
     if one.terminal.sealed is None:
         return "from MOPOS_SANDBOX_*"
-    return f"key {one.terminal.key_name}{'' if one.key_known else ', which is missing'}"
+    trouble = "" if one.opens else ", but they do not open" if one.key_known else ", which is missing"
+    return f"key {one.terminal.key_name}{trouble}"
 
 
 def _fares(one: Shown) -> str:
     fares = one.fares
     if not fares.calls:
-        return str(fares.health)
-    return f"{fares.health}: {fares.calls} calls, {fares.answered_percent}% answered, median {fares.median_ms} ms"
+        return str(one.health)
+    return (
+        f"{one.health}: {fares.calls} calls, {fares.answered_percent}% answered, median {fares.median_ms} ms; "
+        f"of {fares.attempts} attempts {fares.opened} opened, {fares.paid} paid, {fares.failed} failed"
+    )
 
 
 def _shown_json(one: Shown) -> dict[str, Any]:
@@ -296,10 +300,15 @@ def _shown_json(one: Shown) -> dict[str, Any]:
         "key": found.key_name or None,
         "key_known": one.key_known,
         "rules": [rule.id for rule in one.rules],
-        "health": str(fares.health),
+        "opens": one.opens,
+        "health": str(one.health),
         "calls": fares.calls,
         "answered_percent": fares.answered_percent,
         "median_ms": fares.median_ms,
+        "attempts": fares.attempts,
+        "opened": fares.opened,
+        "paid": fares.paid,
+        "failed": fares.failed,
     }
 
 

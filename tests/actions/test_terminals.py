@@ -28,7 +28,8 @@ from mopos.banks.port import Accepted, Decline, Declined, Silent
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
-from mopos.domain.operators import log
+from mopos.domain.operators import log, transcripts
+from mopos.domain.operators.transcripts import Call
 from mopos.domain.payments.model import AMNT_RIAL_MAX, AMNT_RIAL_MIN
 from mopos.domain.routing import store
 from mopos.domain.routing.model import Rule, Terminal
@@ -267,6 +268,46 @@ async def test_what_a_list_shows(terminals):
     assert [rule.terminal_id for rule in second.rules] == [made.id]
     lost = settings.model_copy(update={"secret_key": SecretStr("x" * 32)})
     assert [one.key_known for one in await shown(db, clock, lost)] == [True, False]
+
+
+async def test_credentials_that_do_not_open_are_shown_and_are_no_health(terminals):
+    made = await terminals.add()
+    db, clock, settings = terminals.services.db, terminals.services.clock, terminals.services.settings
+    assert [(one.opens, one.health) for one in await shown(db, clock, settings)] == [(True, "quiet")] * 2
+    lost = settings.model_copy(update={"secret_key": SecretStr("x" * 32)})
+    assert [(one.opens, one.health) for one in await shown(db, clock, lost)] == [(True, "quiet"), (False, "sick")]
+    await db.all("update terminal set name = 'another' where id = %(id)s", {"id": made.id})
+    _, changed = await shown(db, clock, settings)
+    assert (changed.key_known, changed.opens, changed.health) == (True, False, "sick")
+    await terminals.switch(made.id, on=False)
+    assert (await shown(db, clock, settings))[1].health == "off"
+
+
+async def test_a_bank_that_answers_everything_and_opens_nothing_is_not_well(terminals, shop):
+    db, clock, settings = terminals.services.db, terminals.services.clock, terminals.services.settings
+
+    async def answered(purchase):
+        call = Call(purchase.attempt_id, clock(), "open", "answered", 200, 50, "", "24")
+        await transcripts.write(db, [call] * 2)
+        return (await shown(db, clock, settings))[0].fares
+
+    fares = [await answered(await shop.post(shop.form())) for _ in range(5)]
+    assert [one.health for one in fares] == ["quiet", "quiet", "well", "well", "sick"]
+    assert (fares[-1].answered_percent, fares[-1].attempts, fares[-1].opened) == (100, 5, 0)
+    fares = await answered(await shop.at_bank())
+    assert (fares.health, fares.opened, fares.paid) == ("well", 1, 0)
+
+
+async def test_all_terminals_that_can_be_made_are_listed(terminals):
+    db, clock, settings = terminals.services.db, terminals.services.clock, terminals.services.settings
+    await db.all(
+        "insert into terminal (bank, name) select 'saman', n::text from generate_series(1, %(n)s) n", {"n": 998}
+    )
+    made = await terminals.add()
+    listed = await shown(db, clock, settings)
+    assert (len(listed), listed[-1].terminal) == (store.TERMINALS_MAX, made)
+    with pytest.raises(TerminalRefused, match="there are 1000 terminals already"):
+        await terminals.add(name="one more")
 
 
 # --- tests of a terminal ----------------------------------------------------------------------------------------------

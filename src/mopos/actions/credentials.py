@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mopos.banks.catalogue import KINDS
-from mopos.banks.kind import Access
+from mopos.banks.kind import Access, CredentialsWrong
 from mopos.banks.wire import Transcript
 from mopos.base.config import Settings
 from mopos.base.secret import Secret, key_for, keyed_hash, seal, unseal
@@ -67,6 +67,15 @@ def open_credentials(settings: Settings, terminal: Terminal) -> dict[str, Secret
         raise KeyUnknown(terminal)
     said = unseal(key, terminal.sealed, _about(terminal.bank, terminal.name))
     return KINDS[terminal.bank].check(msgspec.json.decode(said.reveal(), type=dict[str, str]))
+
+
+def do_open(settings: Settings, terminal: Terminal) -> bool:
+    """Whether a terminal's credentials can be read: their key is here, they are as they were sealed, and complete."""
+    try:
+        open_credentials(settings, terminal)
+    except (KeyUnknown, CredentialsWrong, ValueError, LookupError):
+        return False
+    return True
 
 
 def access_to(settings: Settings, terminal: Terminal, on_call: Callable[[Transcript], None] | None = None) -> Access:

@@ -224,12 +224,23 @@ class Shown(NamedTuple):
     rules: Sequence[Rule]
     key_known: bool
     """Whether the settings hold the key that opens its credentials."""
+    opens: bool
+    """Whether its credentials can be read at all."""
+
+    @property
+    def health(self) -> health.Health:
+        return health_of(self.fares, opens=self.opens)
 
 
-async def shown(db: Database, clock: Clock, settings: Settings) -> list[Shown]:
-    """All terminals, by number."""
+def health_of(fares: health.Terminal, *, opens: bool) -> health.Health:
+    """How a terminal fares by its calls, or by there being none for want of credentials."""
+    return health.Health.SICK if not opens and fares.health is not health.Health.OFF else fares.health
+
+
+async def shown(db: Database, clock: Clock, settings: Settings, reports: Database | None = None) -> list[Shown]:
+    """All terminals, by number. `reports`: where to read how they fare, if it is elsewhere."""
     found = await store.routing(db)
-    fares = {one.id: one for one in await health.terminals(db, clock())}
+    fares = {one.id: one for one in await health.terminals(reports or db, clock())}
     known = credentials.keys(settings)
     return [
         Shown(
@@ -237,6 +248,7 @@ async def shown(db: Database, clock: Clock, settings: Settings) -> list[Shown]:
             fares[one.id],
             [rule for rule in found.rules if rule.terminal_id == one.id],
             one.sealed is None or one.key_name in known,
+            credentials.do_open(settings, one),
         )
         for one in found.terminals
         if one.id in fares

@@ -164,6 +164,13 @@ async def test_a_terminal_s_page_tells_its_settings_and_rules(stack, tmp_path):
             for said in ("500,000", "5,000,000", shop.id, key, "Takes part from", "Added a terminal", "Added a rule"):
                 assert said in page.text, said
             assert "canary-console-password" not in page.response.text
+            assert "cannot be read" not in page.text
+            stack.sql("update terminal set name = 'moved' where id = %s returning 1", int(number))
+            for address in (f"/console/terminals/{number}", "/console/terminals"):
+                page = await visitor.get(address)
+                assert "Its credentials cannot be read" in page.text
+                assert "Sick" in page.text
+            stack.sql("update terminal set name = 'second' where id = %s returning 1", int(number))
         finally:
             for (rule,) in stack.sql("select id from routing_rule order by id desc"):
                 stack.run("route", "remove", str(rule))

@@ -47,6 +47,8 @@ class Terminal(NamedTuple):
     silences: Mapping[str, int]
     """Why calls were no answer, and how often."""
     attempts: int
+    opened: int
+    """Attempts that its bank agreed to take."""
     paid: int
     failed: int
     last_answer_at: datetime | None
@@ -58,7 +60,8 @@ class Terminal(NamedTuple):
             return Health.OFF
         if self.calls < CALLS_MIN:
             return Health.QUIET
-        if self.answered < self.calls * ANSWERED_MIN:
+        # A bank that does not know us answers everything.
+        if self.answered < self.calls * ANSWERED_MIN or (self.attempts >= CALLS_MIN and not self.opened):
             return Health.SICK
         return Health.SLOW if self.slow_ms > SLOW_MS else Health.WELL
 
@@ -75,7 +78,7 @@ class Terminal(NamedTuple):
 
 _TERMINAL = """
     with call as (
-        select c.*, a.terminal_id, a.state from (
+        select c.*, a.terminal_id, a.state, a.bank_token from (
             select * from transcript where at > %(since)s order by at desc limit %(calls_max)s
         ) c join attempt a on a.id = c.attempt_id
     ),
@@ -89,6 +92,7 @@ _TERMINAL = """
             (percentile_cont(0.5) within group (order by duration_ms))::int as median_ms,
             (percentile_cont(0.95) within group (order by duration_ms))::int as slow_ms,
             count(distinct attempt_id) as attempts,
+            count(distinct attempt_id) filter (where bank_token is not null) as opened,
             count(distinct attempt_id) filter (where state = 'CONFIRMED') as paid,
             count(distinct attempt_id) filter (where state = 'FAILED') as failed,
             max(at) filter (where outcome = 'answered') as last_answer_at
@@ -96,7 +100,7 @@ _TERMINAL = """
     )
     select t.id, t.bank, t.name, t.disabled_at, t.disabled_reason, coalesce(s.calls, 0), coalesce(s.answered, 0),
         coalesce(s.median_ms, 0), coalesce(s.slow_ms, 0), coalesce(w.whys, '{}'), coalesce(s.attempts, 0),
-        coalesce(s.paid, 0), coalesce(s.failed, 0), s.last_answer_at,
+        coalesce(s.opened, 0), coalesce(s.paid, 0), coalesce(s.failed, 0), s.last_answer_at,
         (select count(*) from purchase p join attempt a on a.id = p.attempt_id
             where p.next_check_at is not null and a.terminal_id = t.id)
     from terminal t left join sums s on s.terminal_id = t.id left join silence w on w.terminal_id = t.id
@@ -108,8 +112,8 @@ def _terminal(row: Row) -> Terminal:
 
 
 async def terminals(db: Database, now: datetime) -> list[Terminal]:
-    """All of them (a facilitator has some dozen)."""
-    rows = await db.all(f"{_TERMINAL} order by t.id limit 200", _params(now))
+    """All of them. A facilitator has some dozen, and `routing/store.py` bounds how many can be made."""
+    rows = await db.all(f"{_TERMINAL} order by t.id", _params(now))
     return [_terminal(row) for row in rows]
 
 

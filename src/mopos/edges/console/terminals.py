@@ -6,6 +6,8 @@ from typing import Any
 
 from litestar import Response
 
+from mopos.actions.credentials import do_open
+from mopos.actions.manage_terminals import health_of, shown
 from mopos.base.errors import Refused
 from mopos.domain.operators import log, terminals
 from mopos.domain.operators.model import Duty, check_reason
@@ -26,7 +28,7 @@ async def show_terminals(ask: Ask) -> Response[Any]:
         ask,
         "console/terminals.html",
         title=ask.t["console.terminals"],
-        terminals=await terminals.terminals(ask.services.reports, ask.now),
+        listed=await shown(ask.services.db, ask.services.clock, ask.services.settings, ask.services.reports),
         tones=TONES,
     )
 
@@ -37,13 +39,17 @@ async def show_terminal(ask: Ask) -> Response[Any]:
 
 async def _page(ask: Ask, terminal: Terminal, refused: Refused | None = None) -> Response[Any]:
     found = await routing.routing(ask.services.db)
+    row = next(one for one in found.terminals if one.id == terminal.id)
+    opens = do_open(ask.services.settings, row)
     return show.page(
         ask,
         "console/terminal.html",
         refused,
         title=f"{ask.t['console.terminal']} {terminal.bank} {terminal.name}",
         terminal=terminal,
-        row=next(one for one in found.terminals if one.id == terminal.id),
+        health=health_of(terminal, opens=opens),
+        row=row,
+        opens=opens,
         rules=[rule for rule in found.rules if rule.terminal_id == terminal.id],
         any_general=any(rule.is_general for rule in found.rules),
         tones=TONES,

@@ -104,6 +104,12 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.terminal.since": ("آغاز کار", "Takes part from"),
     "console.terminal.key": ("کلید رمزگذاری اطلاعات ورود به بانک", "Key that seals its credentials"),
     "console.terminal.from_settings": ("اطلاعات ورود به بانک از تنظیم‌های", "Credentials from the settings"),
+    "console.terminal.unreadable": ("اطلاعات ورود به بانک خوانده نمی‌شود", "Its credentials cannot be read"),
+    "console.terminal.unreadable.sentence": (
+        "هیچ خریدی به این پایانه نمی‌رود. یا کلیدش در MOPOS_TERMINAL_KEYS نیست، یا در پایگاه داده دست خورده است.",
+        "no purchase goes to this terminal. Either its key is not in MOPOS_TERMINAL_KEYS, or they were changed in the "
+        "database.",
+    ),
     "console.terminal.rules": ("قاعده‌هایی که به این پایانه می‌رسند", "Rules that lead to it"),
     "console.terminal.no_rule": ("هیچ قاعده‌ای به این پایانه نمی‌رسد.", "No rule leads to this terminal."),
     "console.terminal.no_rules": (
@@ -124,6 +130,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "console.answered": ("تماس‌های پاسخ‌داده‌شده", "Calls answered"),
     "console.median": ("زمان میانه (میلی‌ثانیه)", "Median time (ms)"),
     "console.slowest": ("زمان کندترین بیستم (میلی‌ثانیه)", "95th percentile (ms)"),
+    "console.opened": ("تلاش‌هایی که بانک پذیرفت", "Attempts that the bank took"),
     "console.paid_share": ("پرداخت‌های موفق", "Attempts paid"),
     "console.last_answer": ("آخرین پاسخ", "Last answer"),
     "console.silence": ("بی‌پاسخ:", "No answer:"),
