@@ -519,7 +519,7 @@ async def test_a_reversal_comes_in_time_or_not_at_all(bank_with: Callable[..., s
         assert await shop.ask(VERIFY, number, ref) == "0"
         await asyncio.sleep(0.3)
         assert await shop.ask(REVERSE, number, ref) == "45"
-        assert await shop.stage(number) == "verified"
+        assert await shop.stage(number) == "settled"
 
 
 async def test_attack_03_a_reference_pays_the_order_that_it_is_of_and_no_other(shop: Shop, bank: Mellat) -> None:

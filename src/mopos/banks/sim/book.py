@@ -198,6 +198,7 @@ class Book:
         session: timedelta,
         otp_life: timedelta,
         reverse_within: timedelta = timedelta(hours=3),
+        settles_itself: bool = False,
         draw_token: Callable[[random.Random], str] = lambda chance: f"{chance.getrandbits(128):032x}",
         draw_ref: Callable[[random.Random], str] = lambda chance: str(chance.randrange(10**11, 10**12)),
         path: Path | None = None,
@@ -205,6 +206,7 @@ class Book:
         self.clock = clock
         self.give_back = give_back
         self.reverse_within = reverse_within
+        self.settles_itself = settles_itself
         self.session = session
         self.otp_life = otp_life
         self.entries: list[Entry] = []
@@ -285,13 +287,14 @@ class Book:
         return Code.DONE if order.stage in (Stage.VERIFIED, Stage.SETTLED) else _standing(order)
 
     def reverse(self, order: Order) -> int:
-        """Give all of it back, verified or not; what is verified only for a while from the payment, and never beside
-        refunds."""
+        """Give all of it back, verified or not; what is verified only for a while from the payment (from verify, at a
+        bank that settles by itself), and never beside refunds."""
         if order.stage not in (Stage.TAKEN, Stage.VERIFIED):
             return _standing(order)
         if order.refunds:
             return Code.REFUND_EXCEEDS
-        if order.stage is Stage.VERIFIED and _has_passed(order.taken_at, self.reverse_within, self.clock()):
+        since = order.verified_at if self.settles_itself else order.taken_at
+        if order.stage is Stage.VERIFIED and _has_passed(since, self.reverse_within, self.clock()):
             return Code.TOO_LATE_TO_REVERSE
         self._write("given_back", order, rial=order.taken, code=Code.REVERSED)
         return Code.DONE
@@ -388,6 +391,7 @@ class Book:
         if order is not None:
             now = self.clock()
             self._give_back_if_due(order, now)
+            self._settle_if_due(order, now)
             if order.stage is Stage.OPEN and now >= order.opened_at + self.session:
                 self.refuse(order, Code.SESSION_EXPIRED)
         return order
@@ -395,6 +399,11 @@ class Book:
     def _give_back_if_due(self, order: Order, now: datetime) -> None:
         if order.stage is Stage.TAKEN and _has_passed(order.taken_at, self.give_back, now):
             self._write("given_back", order, rial=order.taken, code=Code.GIVEN_BACK)
+
+    def _settle_if_due(self, order: Order, now: datetime) -> None:
+        due = order.stage is Stage.VERIFIED and _has_passed(order.verified_at, self.reverse_within, now)
+        if self.settles_itself and due:
+            self.settle(order)
 
     # --- the lines ---
 

@@ -142,6 +142,7 @@ def create_app(
         session=timedelta(seconds=sim.session_s if session_s is None else session_s),
         otp_life=timedelta(seconds=otp_s),
         reverse_within=timedelta(seconds=sim.reverse_s if reverse_s is None else reverse_s),
+        settles_itself=sim.settles_itself,
         draw_token=sim.draw_token,
         draw_ref=sim.draw_ref,
         path=Path(book_path) if book_path is not None else None,

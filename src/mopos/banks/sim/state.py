@@ -76,6 +76,9 @@ class Simulator:
     """So long after a payment it gives back what nobody has verified."""
     reverse_s: float = 10_800.0
     """So long after a payment it reverses what is verified."""
+    settles_itself: bool = False
+    """Whether it settles by itself what is verified, once it reverses it no longer. There the time counts from
+    verify."""
 
 
 @dataclass(slots=True)
