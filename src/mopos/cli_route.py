@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mopos.actions import manage_routes
-from mopos.actions.manage_routes import PRIORITY, Gap, amounts_of
+from mopos.actions.manage_routes import PRIORITY, Gap, Routes, amounts_of, where_to
 from mopos.actions.manage_terminals import TAKES_PART_AFTER
 from mopos.actions.read_terminal import TerminalRefused
 from mopos.actions.services import Services
@@ -17,9 +17,7 @@ from mopos.base.clock import system_clock
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
 from mopos.cli_terminal import As, Number, err, out, refusals, work
-from mopos.domain.routing import store
-from mopos.domain.routing.model import Rule, Terminal, candidates
-from mopos.domain.routing.store import Routing
+from mopos.domain.routing.model import Rule, Terminal
 
 MERCHANT_HELP = "Whose purchases: the gateway's number. Everybody's for whom no rule is their own, if left out."
 MIN_HELP = "Purchases from this amount on, in Rial."
@@ -77,15 +75,12 @@ def list_rules(
             raise TerminalRefused("--for and --amount belong together: whose purchase, and of how much")
         about = None if merchant is None or amount is None else (read_gateway(merchant), read_amount(amount))
 
-    async def read(services: Services) -> tuple[Routing, list[Gap]]:
-        return await store.routing(services.db), await _gaps(services)
-
-    found, gaps = work(read)
+    found = work(manage_routes.routes)
     if about is not None:
-        _explain(*about, candidates(found.terminals, found.rules, *about, system_clock()), as_json=as_json)
+        _explain(*about, where_to(found, *about, system_clock()), as_json=as_json)
         return
     _print_rules(found, as_json=as_json)
-    _warn(gaps)
+    _warn(_gaps_of(found))
 
 
 @route.command("remove")
@@ -105,15 +100,20 @@ def remove(
 
 
 async def _gaps(services: Services) -> list[Gap]:
+    return _gaps_of(await manage_routes.routes(services))
+
+
+def _gaps_of(found: Routes) -> list[Gap]:
     """What finds no terminal, once those that were just made take part."""
-    found = await store.routing(services.db)
-    return manage_routes.gaps(found.terminals, found.rules, services.clock() + TAKES_PART_AFTER)
+    return manage_routes.all_gaps(found, system_clock() + TAKES_PART_AFTER)
 
 
 def _warn(gaps: list[Gap]) -> None:
     for gap in gaps:
         whose = "merchants without rules of their own" if gap.gateway_id is None else with_check_digit(gap.gateway_id)
-        err.print(f"mopos: no terminal takes purchases of {whose} from {gap.amount_from:,} to {gap.amount_upto:,} Rial")
+        odd = "" if gap.whole else " that are no whole Toman"
+        amounts = f"from {gap.amount_from:,} to {gap.amount_upto:,} Rial{odd}"
+        err.print(f"mopos: no terminal takes purchases of {whose} {amounts}", soft_wrap=True)
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def _named(terminal: Terminal) -> str:
     return f"terminal {terminal.id} ({terminal.bank} {terminal.name}{off})"
 
 
-def _print_rules(found: Routing, *, as_json: bool) -> None:
+def _print_rules(found: Routes, *, as_json: bool) -> None:
     terminals = {one.id: one for one in found.terminals}
     for rule in found.rules:
         if as_json:
@@ -144,6 +144,8 @@ def _print_rules(found: Routing, *, as_json: bool) -> None:
             out.print(sentence(rule, terminals[rule.terminal_id]), markup=False, soft_wrap=True)
     if as_json:
         return
+    for number in found.unit_rial:
+        out.print(f"{_named(terminals[number])} takes whole Toman only", markup=False, soft_wrap=True)
     if found.rules:
         out.print(
             f"The lowest priority goes first; where none is named it is {PRIORITY}. Weights are shares within one."

@@ -9,7 +9,7 @@ from tests.actions.banks_of_kinds import CANARIES, RIGHT, simulator, wrong
 
 from mopos.actions import manage_routes
 from mopos.actions.credentials import KeyUnknown, open_credentials
-from mopos.actions.manage_routes import Gap, add_rule, gaps, remove_rule
+from mopos.actions.manage_routes import Gap, Routes, add_rule, all_gaps, gaps, remove_rule, where_to
 from mopos.actions.manage_terminals import (
     TAKES_PART_AFTER,
     Wanted,
@@ -28,6 +28,7 @@ from mopos.banks.port import Accepted, Decline, Declined, Silent
 from mopos.base.errors import Refused
 from mopos.base.ids import with_check_digit
 from mopos.base.money import Rial
+from mopos.build import build_services
 from mopos.domain.operators import log, transcripts
 from mopos.domain.operators.transcripts import Call
 from mopos.domain.payments.model import AMNT_RIAL_MAX, AMNT_RIAL_MIN
@@ -422,6 +423,28 @@ def test_amounts_that_find_no_terminal(clock):
     assert gaps([replace(small, disabled_at=clock())], [rule(1, 1)], clock()) == [
         Gap(None, AMNT_RIAL_MIN, AMNT_RIAL_MAX)
     ]
+
+
+def test_amounts_that_are_no_whole_toman_are_a_gap_of_their_own(clock):
+    """Terminal 1 speaks Toman and takes anything; terminal 2 takes up to 1,000,000 Rial."""
+    two = Routes([terminal(1), terminal(2, most=1_000_000)], [], {1: 10})
+    assert all_gaps(two, clock()) == [Gap(None, Rial(1_000_001), AMNT_RIAL_MAX, whole=False)]
+    assert all_gaps(replace(two, unit_rial={}), clock()) == []
+    none = Routes([terminal(1, most=1_000_000)], [], {1: 10})
+    everything = Gap(None, AMNT_RIAL_MIN, AMNT_RIAL_MAX, whole=False)
+    assert all_gaps(none, clock()) == [Gap(None, Rial(1_000_001), AMNT_RIAL_MAX), everything]
+    for amount, numbers in ((2_000_010, [1]), (2_000_011, []), (1_000_000, [1, 2]), (999_999, [2])):
+        assert [one.id for group in where_to(two, 5, Rial(amount), clock()) for one, _ in group] == numbers
+
+
+async def test_the_unit_of_a_terminal_is_that_of_its_credentials(terminals):
+    toman = await terminals.add("zarinpal", "toman", credentials={**RIGHT["zarinpal"], "currency": "IRT"})
+    await terminals.add("zarinpal", "rial", credentials={**RIGHT["zarinpal"], "currency": "IRR"})
+    services = build_services(terminals.services.settings, terminals.services.db, terminals.services.clock)
+    try:
+        assert (await manage_routes.routes(services)).unit_rial == {toman.id: 10}
+    finally:
+        await services.terminals.aclose()
 
 
 def test_amounts_in_words():

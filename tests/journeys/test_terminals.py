@@ -265,6 +265,21 @@ def test_the_key_is_changed_while_its_old_one_is_in_the_list(mopos):
     assert mopos.sql("select t.id, t::text from terminal t order by id") == after
 
 
+def test_a_terminal_that_speaks_toman_is_told_of_where_rules_are(mopos):
+    shop = json.loads(mopos.run("account", "create", "--name=shop", "--json").stdout)["ID"]
+    add(mopos, "zarinpal", "main", credentials={**RIGHT["zarinpal"], "currency": "IRT"})
+    mopos.sql("update terminal set valid_from = now() where id = 2")
+    added = mopos.run("route", "add", "2")
+    assert added.stderr == (
+        "mopos: no terminal takes purchases of merchants without rules of their own from 10,001 to 10,000,000,000 Rial "
+        "that are no whole Toman\n"
+    )
+    assert "terminal 2 (zarinpal main) takes whole Toman only" in mopos.run("route", "list").stdout.splitlines()
+    said = mopos.run("route", "list", f"--for={shop}", "--amount=1000010").stdout.splitlines()
+    assert said[1] == "1. terminal 2 (zarinpal main) 100%"
+    assert mopos.run("route", "list", f"--for={shop}", "--amount=1000011").stdout.startswith("No terminal takes such")
+
+
 def test_rules_in_sentences(mopos):
     shop = json.loads(mopos.run("account", "create", "--name=shop", "--json").stdout)["ID"]
     assert mopos.run("route", "list").stdout.startswith("There is no general rule: purchases go to all terminals")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from mopos.actions.manage_terminals import find
 from mopos.actions.read_terminal import TerminalRefused, read_limits
+from mopos.actions.services import Services
 from mopos.actions.set_fees import read_gateway
 from mopos.base.clock import Clock
 from mopos.base.db import Database
@@ -17,7 +18,7 @@ from mopos.base.money import Rial
 from mopos.domain.operators.model import check_reason
 from mopos.domain.payments.model import AMNT_RIAL_MAX, AMNT_RIAL_MIN
 from mopos.domain.routing import store
-from mopos.domain.routing.model import Rule, Terminal, candidates
+from mopos.domain.routing.model import Group, Rule, Terminal, candidates
 from mopos.domain.routing.store import By
 
 # As the table's own: the lowest priority goes first.
@@ -91,6 +92,33 @@ def _facts(rule: Rule) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """All terminals and rules, and in which unit each terminal's bank is spoken to."""
+
+    terminals: Sequence[Terminal]
+    rules: Sequence[Rule]
+    unit_rial: Mapping[int, int] = field(default_factory=dict)
+    """Of those that can say whole multiples only: 10 where a terminal speaks Toman."""
+
+    def able(self, amount: int) -> list[Terminal]:
+        """Those that can say an amount at all."""
+        return [one for one in self.terminals if amount % self.unit_rial.get(one.id, 1) == 0]
+
+
+async def routes(services: Services) -> Routes:
+    """As this installation has them. A terminal whose credentials cannot be read is taken for one of plain Rial."""
+    found = await store.routing(services.db)
+    await services.terminals.refresh(services.db)
+    units = {number: live.bank.facts.unit_rial for number, live in services.terminals.all.items()}
+    return Routes(found.terminals, found.rules, {number: unit for number, unit in units.items() if unit != 1})
+
+
+def where_to(routes: Routes, gateway_id: int, amount: Rial, now: datetime) -> list[Group]:
+    """Who may take one purchase, in order, whatever their health."""
+    return candidates(routes.able(amount), routes.rules, gateway_id, amount, now)
+
+
 class Gap(NamedTuple):
     """Amounts for which no terminal can be chosen."""
 
@@ -98,6 +126,15 @@ class Gap(NamedTuple):
     """Whose purchases; None: those of everybody without rules of their own."""
     amount_from: Rial
     amount_upto: Rial
+    whole: bool = True
+    """False: only those amounts that are no whole Toman."""
+
+
+def all_gaps(routes: Routes, now: datetime) -> list[Gap]:
+    """What would find no terminal; and what would as soon as it is no whole Toman, where that is more."""
+    whole = gaps(routes.terminals, routes.rules, now)
+    odd = gaps(routes.able(1), routes.rules, now)
+    return [*whole, *(gap._replace(whole=False) for gap in odd if gap not in whole)]
 
 
 def gaps(terminals: Sequence[Terminal], rules: Sequence[Rule], now: datetime) -> list[Gap]:
