@@ -404,7 +404,7 @@ def account_rotate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
     """Give a gateway a new Rmz. The old one stays valid for MOPOS_RMZ_GRACE_S seconds."""
-    with _prepared() as settings:
+    with _prepared(make=False) as settings:
         made = _with_database(settings, lambda db: manage_account.rotate_rmz(db, system_clock, settings, number))
     if made is None:
         raise typer.BadParameter("there is no gateway with this number", param_hint="ID")
@@ -431,7 +431,7 @@ def account_resume(
 
 
 def _switch(number: str, *, suspended: bool, reason: str) -> None:
-    with _prepared() as settings:
+    with _prepared(make=False) as settings:
         work = lambda db: manage_account.switch(db, system_clock, number, suspended=suspended, reason=reason)  # noqa: E731
         if not _with_database(settings, work):
             raise typer.BadParameter(
@@ -456,7 +456,7 @@ def account_list(
             else:
                 out.print(f"{number:<9} {jalali(gateway.created_at)}  {gateway.name}", markup=False)
 
-    with _prepared() as settings:
+    with _prepared(make=False) as settings:
         _with_database(settings, show)
 
 
@@ -482,7 +482,7 @@ def operator_add(
             db, system_clock, name=name, title=title, post=post, by=By(None, "mopos operator add")
         )
 
-    _print_handed(_operators(work), as_json)
+    _print_handed(_operators(work, make=True), as_json)
 
 
 @operator.command("reset")
@@ -534,9 +534,9 @@ def operator_list(
             out.print(f"{one.name:<20} {one.post:<8} {state:<10} {one.title}", markup=False)
 
 
-def _operators(work: Callable[[Database], Awaitable[T]]) -> T:
+def _operators(work: Callable[[Database], Awaitable[T]], *, make: bool = False) -> T:
     """Work on operators; what the catalogue refuses is one line."""
-    with _prepared() as settings:
+    with _prepared(make=make) as settings:
         try:
             return _with_database(settings, work)
         except Refused as refused:
@@ -560,10 +560,14 @@ def _settings() -> Settings:
 @contextmanager
 def _prepared(*, make: bool = True) -> Iterator[Settings]:
     """A database that runs and is at the present. The embedded one is brought there; a server must have been. Without
-    `make` an embedded one must be there already."""
+    `make` an embedded one must be there already: who works on a gateway and has forgotten its settings would work on a
+    new and empty one beside it, and be told that all is well."""
     asked = _settings()
     if not make and asked.database_url is None and not (asked.data_dir / "postgresql" / "cluster").exists():
-        raise DatabaseMissing(f"there is no database in {asked.data_dir}; see MOPOS_DATA_DIR and MOPOS_DATABASE_URL")
+        raise DatabaseMissing(
+            f"MOPOS_DATABASE_URL is not set, and there is no database in {asked.data_dir} (MOPOS_DATA_DIR): give this "
+            "command the settings that the gateway has"
+        )
     with ready(asked) as settings:
         if asked.database_url is None:
             migrate(settings.database_url or "")
@@ -582,13 +586,13 @@ def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
         finally:
             await services.terminals.aclose()
 
-    with _prepared() as settings:
+    with _prepared(make=False) as settings:
         return _with_database(settings, run)
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     """For the verbs of other modules: work on a database that runs and is at the present."""
-    with _prepared() as settings:
+    with _prepared(make=False) as settings:
         return _with_database(settings, work)
 
 

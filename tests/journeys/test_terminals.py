@@ -140,6 +140,26 @@ def test_a_secret_is_never_an_argument(mopos):
     assert mopos.run("terminal", "add", "saman", "main", "--set=terminal=12345").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "terminal list",
+        "terminal add saman main --set=terminal=12345",
+        "route list",
+        "fee list",
+        "account list",
+        "operator list",
+        "settlement rules",
+    ],
+)
+def test_who_forgets_the_settings_of_the_gateway_makes_no_new_one(mopos, tmp_path, verb):
+    del mopos.environment["MOPOS_DATABASE_URL"]
+    folder = tmp_path / "data"
+    line = mopos.refused(*verb.split(), MOPOS_DATA_DIR=str(folder))
+    assert line.startswith(f"mopos: MOPOS_DATABASE_URL is not set, and there is no database in {folder} ")
+    assert not folder.exists()
+
+
 def test_a_file_of_credentials_is_its_owner_s(mopos, tmp_path):
     file = tmp_path / "mellat.json"
     file.write_text(json.dumps(RIGHT["mellat"]))
