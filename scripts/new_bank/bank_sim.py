@@ -72,6 +72,8 @@ async def open_order(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
+    if fault is Fault.REFUSED:
+        return _say(Code.FORMAT_ERROR)
     if not re.fullmatch(r"[0-9]{1,20}", asked.order) or not _CALLBACK.fullmatch(asked.callback):
         return _say(Code.FORMAT_ERROR)
     opened = bank.book.open(
@@ -105,6 +107,10 @@ async def reverse(request: AnyRequest) -> Response[bytes]:
     return await _about_an_order(request, "reverse", lambda bank, order: bank.book.reverse(order))
 
 
+# Change: what the bank says no with for reasons of its own, when it has done nothing. To other calls: FORMAT_ERROR.
+_NOES: dict[str, Code] = {"reverse": Code.TOO_LATE_TO_REVERSE}
+
+
 async def _about_an_order(request: AnyRequest, call: str, act: Callable[[Running, Order], int]) -> Response[bytes]:
     bank = running(request)
     asked = await _known(request, bank, _OrderRequest)
@@ -116,7 +122,7 @@ async def _about_an_order(request: AnyRequest, call: str, act: Callable[[Running
     fault = bank.next_fault(order, call)
     if spoiled := await instead(bank, fault):
         return spoiled
-    code = Code.TOO_LATE_TO_REVERSE if fault is Fault.REFUSED else act(bank, order)
+    code = _NOES.get(call, Code.FORMAT_ERROR) if fault is Fault.REFUSED else act(bank, order)
     if code not in (Code.DONE, Code.ALREADY_VERIFIED):
         return await spoil(bank, fault, _say(code))
     yes = _say(code, order=order.number, amount=int(order.taken or 0), ref=order.ref, trace=order.trace, card=order.pan)

@@ -538,12 +538,13 @@ async def test_every_rial_arrives(gateway: Gateway, amount: int) -> None:
 
 
 async def test_a_terminal_that_speaks_toman(gateway: Gateway) -> None:
-    """Where a terminal may: whole Toman are the same Rial at the bank, others are refused before it is asked."""
+    """Where a terminal may: whole Toman are the same Rial at the bank, and it is never asked for others."""
     if "currency" not in gateway.sim.credentials:
         return
     known = {**gateway.sim.credentials, "currency": "IRT"}
     async with gateway_at(gateway.kind, gateway.sim, gateway.url, credentials=known) as toman:
-        assert isinstance(await toman.bank.open(new_order(250_001)), Declined)
+        assert toman.facts.unit_rial == 10, "so routing sends no other amount there"
+        assert await toman.bank.open(new_order(250_001)) == Silent("not_whole_toman")
         assert toman.calls == []
         for amount in (10_010, 250_000):
             sent = await toman.open(amount)
@@ -668,6 +669,41 @@ async def test_silence_at_refund(impatient: Gateway, fault: str) -> None:
     assert (await impatient.book(attempt)).rial("refunded") == ([1_000] if fault in DONE_UNHEARD else [])
     assert isinstance(await impatient.bank.refund(attempt, number, Rial(1_000)), GivenBack)
     assert (await impatient.book(attempt)).rial("refunded") == [1_000]
+
+
+async def test_a_bank_that_says_no_opens_nothing(gateway: Gateway) -> None:
+    """Of a fault that was planned (`Fault.REFUSED`): the bank says no, and nothing was done."""
+    order = new_order()
+    await gateway.plan("open", "refused")
+    answer = await gateway.bank.open(order)
+    assert isinstance(answer, Declined | Silent), answer
+    assert answer != Silent("http_500")
+    assert (await gateway.book(Attempt(order.number, order.amount, None))).stage == ""
+    assert (await gateway.open()).opened.token
+
+
+@pytest.mark.parametrize("call", ["verify", "settle", "inquire"])
+async def test_a_bank_that_says_no_to_a_question_does_nothing(gateway: Gateway, call: str) -> None:
+    attempt, fields = await gateway.paid()
+    if not {"settle": gateway.protocol.settles, "inquire": gateway.facts.can_inquire}.get(call, True):
+        return
+    await gateway.plan(call, "refused")
+    answer = await (gateway.bank.inquire(attempt) if call == "inquire" else gateway.came_back(attempt, fields))
+    assert not isinstance(answer, Confirmed | Unverified), answer
+    assert not is_given_back(answer), "the money is where it was"
+    assert (await gateway.book(attempt)).stage == ("verified" if call == "settle" else "taken")
+    await ends_as_a_yes(gateway, attempt)
+
+
+async def test_a_bank_that_says_no_to_a_reversal_keeps_the_money(gateway: Gateway) -> None:
+    attempt, fields = await gateway.paid()
+    assert is_yes(await gateway.came_back(attempt, fields), attempt)
+    if not gateway.facts.reverse_within:
+        return
+    await gateway.plan("reverse", "refused")
+    assert is_plain_no(await gateway.bank.reverse(attempt))
+    await keeps_the_money(gateway, attempt)
+    assert is_given_back(await gateway.bank.reverse(attempt))
 
 
 async def test_a_slow_answer_is_an_answer(impatient: Gateway) -> None:

@@ -170,7 +170,7 @@ async def _open(bank: Running, terminal: Terminal, call: _Call) -> Response[byte
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
-    wrong = "34" if fault is Fault.REFUSED else _what_is_wrong(terminal, call)
+    wrong = SYSTEM_ERROR if fault is Fault.REFUSED else _what_is_wrong(terminal, call)
     if wrong:
         return _say(call, wrong)
     opened = bank.book.open(
@@ -216,6 +216,8 @@ def _leads_to(terminal: Terminal, url: str) -> bool:
 
 # --- what is asked about a sale ---------------------------------------------------------------------------------------
 
+SYSTEM_ERROR = "34"
+
 _ENDED = {Stage.GIVEN_BACK: "48", Stage.REVERSED: "48"}
 
 # What each call says of a sale, by its stage; `0` also does it. Open in the guide, and taken so: verify of a settled
@@ -236,9 +238,11 @@ async def _about_a_sale(bank: Running, terminal: Terminal, call: _Call) -> Respo
     fault = bank.next_fault(order, FAULT_NAMES[call.operation])
     if spoiled := await instead(bank, fault):
         return spoiled
-    # A card whose reversal is refused stands for a sale that the bank has settled by itself.
-    code = "45" if fault is Fault.REFUSED else ANSWERS[call.operation][order.stage]
-    if code == "0":
+    code = ANSWERS[call.operation][order.stage]
+    if fault is Fault.REFUSED:
+        # Settled is a no to a reversal only: too late. To the other calls it would be a yes.
+        code = "45" if call.operation == "bpReversalRequest" else SYSTEM_ERROR
+    elif code == "0":
         code = _DO[call.operation](bank.book, order)
     return await spoil(bank, fault, _say(call, code))
 
@@ -318,7 +322,6 @@ RES_CODES: dict[int, str] = {
     Code.REVERSED: "48",
     Code.GIVEN_BACK: "48",
 }
-SYSTEM_ERROR = "34"
 
 
 def _return_fields(order: Order) -> dict[str, str]:

@@ -25,6 +25,7 @@ from litestar import Response, get, post
 
 from mopos.banks.sim import page
 from mopos.banks.sim.book import Code, Order
+from mopos.banks.sim.cards import Fault
 from mopos.banks.sim.service import instead, spoil
 from mopos.banks.sim.state import AnyRequest, Face, Running, Simulator, Terminal, running
 from mopos.base.clock import TEHRAN
@@ -50,7 +51,8 @@ _HOLDER = "نازنین کریمی‌نژاد"
 # --- what it answers --------------------------------------------------------------------------------------------------
 
 DONE, ALREADY, NOT_FOUND, TOO_LATE = 0, 100, -1, 101
-WRONG_PARAMETERS, ORDER_USED, CLOCKS_DIFFER, WRONG_RETURN, WRONG_SIGNATURE = 1001, 1011, 1018, 1023, 1025
+WRONG_PARAMETERS, SYSTEM_ERROR, ORDER_USED, CLOCKS_DIFFER = 1001, 1002, 1011, 1018
+WRONG_RETURN, WRONG_SIGNATURE = 1023, 1025
 WRONG_ORDER, WRONG_MERCHANT, WRONG_TERMINAL, WRONG_DATA, ILLEGAL, WRONG_AMOUNT = 1026, 1027, 1028, 1036, 1055, 1101
 
 _DESCRIPTIONS: dict[int, str] = {
@@ -105,6 +107,8 @@ async def open_order(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
+    if fault is Fault.REFUSED:
+        return _say_token(SYSTEM_ERROR)
     opened = bank.book.open(
         asked.terminal_id,
         str(asked.order_id),
@@ -178,6 +182,9 @@ async def verify(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(order, "verify")
     if spoiled := await instead(bank, fault):
         return spoiled
+    if fault is Fault.REFUSED:
+        # All that the guide has for a no to a payment that stands.
+        return _say_verified(NOT_FOUND)
     match bank.book.verify(order):
         case Code.DONE:
             answer = _say_verified(DONE, order)

@@ -216,13 +216,14 @@ def _hash(order: Order) -> str:
 
 # --- verify and reverse -----------------------------------------------------------------------------------------------
 
-DONE, REPEATED, WAS_REVERSED, NOT_FOUND, TOO_LATE, NO_TERMINAL = 0, 2, 5, -2, -6, -105
+DONE, REPEATED, WAS_REVERSED, NOT_FOUND, TOO_LATE, INACTIVE, NO_TERMINAL = 0, 2, 5, -2, -6, -104, -105
 RESULTS: dict[int, str] = {
     DONE: "عملیات با موفقیت انجام شد",
     REPEATED: "درخواست تکراری است",
     WAS_REVERSED: "تراکنش برگشت خورده است",
     NOT_FOUND: "تراکنش یافت نشد",
     TOO_LATE: "مهلت درخواست گذشته است",
+    INACTIVE: "ترمینال ارسالی غیرفعال است",
     NO_TERMINAL: "ترمینال ارسالی در سامانه نیست",
 }
 
@@ -265,7 +266,8 @@ async def _about_a_payment(request: AnyRequest, call: str) -> Response[bytes]:
     if order is None:
         return await spoil(bank, fault, _result(NOT_FOUND))
     if fault is Fault.REFUSED:
-        return _result(TOO_LATE)
+        # Too late to verify would say that the money has gone back.
+        return _result(TOO_LATE if call == "reverse" else INACTIVE)
     code = _verify(bank, order) if call == "verify" else _reverse(bank, order)
     return await spoil(bank, fault, _result(code, order))
 

@@ -90,7 +90,7 @@ async def open_order(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
-    if not _acceptable(asked):
+    if fault is Fault.REFUSED or not _acceptable(asked):
         return _say(_Answer(Code.FORMAT_ERROR, asked.terminal, asked.order))
     opened = bank.book.open(
         asked.terminal,
@@ -161,6 +161,10 @@ def _refunded(done: Entry | int, order: Order, number: str) -> _Answer:
     )
 
 
+# What the bank says no with, for reasons of its own.
+_NOES: dict[str, Code] = {"reverse": Code.TOO_LATE_TO_REVERSE}
+
+
 async def _about_an_order(request: AnyRequest, call: str, act: Callable[[Running, Order], int]) -> Response[bytes]:
     bank = running(request)
     asked = await _signed(request, bank, _read_order_request)
@@ -176,7 +180,7 @@ async def _about_an_order(request: AnyRequest, call: str, act: Callable[[Running
     fault = bank.next_fault(order, call)
     if spoiled := await instead(bank, fault):
         return spoiled
-    code = Code.TOO_LATE_TO_REVERSE if fault is Fault.REFUSED else act(bank, order)
+    code = _NOES.get(call, Code.FORMAT_ERROR) if fault is Fault.REFUSED else act(bank, order)
     return await spoil(bank, fault, _say(_answer(code, order)))
 
 

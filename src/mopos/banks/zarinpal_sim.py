@@ -129,6 +129,8 @@ async def open_payment(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
+    if fault is Fault.REFUSED:
+        return _bad(-52)
     unit_rial = _UNIT_RIAL[asked.currency]
     rial = asked.amount * unit_rial
     if refused := _not_acceptable(asked, terminal, rial):
@@ -170,7 +172,7 @@ async def verify(request: AnyRequest) -> Response[bytes]:
         return read
     asked, terminal = read
 
-    async def answer(bank: Running, order: Order, fault: Fault | None) -> Response[bytes]:
+    async def answer(bank: Running, order: Order) -> Response[bytes]:
         if asked.amount != _told(order):
             return _bad(-50)
         if order.taken is None or not order.is_paid:
@@ -191,7 +193,7 @@ async def inquire(request: AnyRequest) -> Response[bytes]:
         return read
     asked, terminal = read
 
-    async def answer(bank: Running, order: Order, fault: Fault | None) -> Response[bytes]:
+    async def answer(bank: Running, order: Order) -> Response[bytes]:
         amount = _told(order)
         return _good(100, "Success", status=_STATUS[order.stage], amount=amount)
 
@@ -206,11 +208,9 @@ async def reverse(request: AnyRequest) -> Response[bytes]:
         return read
     asked, terminal = read
 
-    async def answer(bank: Running, order: Order, fault: Fault | None) -> Response[bytes]:
+    async def answer(bank: Running, order: Order) -> Response[bytes]:
         if order.stage is not Stage.VERIFIED:
             return _bad(-61)
-        if fault is Fault.REFUSED:
-            return _bad(-60)
         return _good(100, "Reversed") if bank.book.reverse(order) == Code.DONE else _bad(-63)
 
     return await _about(request, "reverse", asked.authority, terminal, answer)
@@ -257,7 +257,7 @@ async def _about(
     call: str,
     authority: str,
     terminal: Terminal,
-    answer: Callable[[Running, Order, Fault | None], Awaitable[Response[bytes]]],
+    answer: Callable[[Running, Order], Awaitable[Response[bytes]]],
 ) -> Response[bytes]:
     """The answer about one payment of this merchant, with what is to go wrong with it."""
     bank = running(request)
@@ -269,7 +269,9 @@ async def _about(
     fault = bank.next_fault(order, call)
     if spoiled := await instead(bank, fault):
         return spoiled
-    return await spoil(bank, fault, await answer(bank, order, fault))
+    if fault is Fault.REFUSED:
+        return _bad(-60 if call == "reverse" else -52)
+    return await spoil(bank, fault, await answer(bank, order))
 
 
 # --- what is answered -------------------------------------------------------------------------------------------------
@@ -291,6 +293,7 @@ _MESSAGES: dict[int, str] = {
     -41: "The amount is above the maximum.",
     -50: "Session is not valid, amounts are not the same.",
     -51: "Session is not valid, it is not paid.",
+    -52: "Unexpected error.",
     -53: "Session is not this merchant's.",
     -54: "Invalid authority.",
     -60: "Session can not be reversed with bank.",
