@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
+from dataclasses import dataclass
 
 import msgspec
 import pytest
@@ -26,6 +26,26 @@ class Answer(msgspec.Struct):
 
 
 READER = AnswerReader(Answer)
+
+
+@dataclass
+class Certificate:
+    """What a server shows, and who believes it."""
+
+    server: ssl.SSLContext
+    trust: ssl.SSLContext
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("tls")
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", key, "-out", cert, *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    return Certificate(tls, ssl.create_default_context(cafile=cert))
 
 
 def saying(answer: bytes) -> Handler:
@@ -166,6 +186,123 @@ async def test_connections_are_used_again(tcp_server: TcpServer) -> None:
     assert connections == 1
 
 
+# --- an answer and something else -------------------------------------------------------------------------------------
+
+
+def in_chunks(body: bytes) -> bytes:
+    half = len(body) // 2
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:half], body[half:], b""))
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+
+
+def counting(surplus: bytes, connections: list[int], say: Callable[[bytes], bytes] = http) -> Handler:
+    """The first answer of all is followed at once by more; every answer says how many were given."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(2)
+            connections[-1] += 1
+            answer = say(b'{"code":%d}' % sum(connections))
+            writer.write(answer + surplus if sum(connections) == 1 else answer)
+            await writer.drain()
+
+    return handle
+
+
+SURPLUS = {
+    "an answer": http(b'{"code":666}'),
+    "an answer in chunks": in_chunks(b'{"code":666}'),
+    "an empty answer": http(b""),
+    "half an answer": http(b'{"code":666}')[:-5],
+    "a letter of an answer": b"H",
+    "a no": http(b'{"code":666}', "HTTP/1.1 400 No"),
+    "two answers": http(b'{"code":666}') * 2,
+    "an answer of bare lines": b'HTTP/1.1 200 OK\nContent-Length: 12\n\n{"code":666}',
+    "bytes": b"\x00\xff0\r\n\r\n",
+    "a last chunk": b"0\r\n\r\n",
+    "a chunk of less than nothing": b"-4\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("say", [http, in_chunks], ids=["length", "chunks"])
+@pytest.mark.parametrize("surplus", SURPLUS)
+async def test_what_comes_beside_an_answer_is_never_the_next_one(
+    tcp_server: TcpServer, surplus: str, say: Callable[[bytes], bytes]
+) -> None:
+    """It would be about another order. The server writes both at once, so that we read both at once."""
+    connections: list[int] = []
+    async with tcp_server(counting(SURPLUS[surplus], connections, say)) as url, wire_to(url) as (wire, _):
+        for number in (1, 2, 3):
+            assert await wire.post("/a", b"{}", READER, {}) == Answer(number)
+    assert connections == [1, 2], "the first connection is left, the second is kept"
+
+
+async def test_what_comes_after_an_answer_is_never_the_next_one(tcp_server: TcpServer) -> None:
+    served = 0
+    said_more = asyncio.Event()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(2)
+            served += 1
+            writer.write(http(b'{"code":%d}' % served))
+            await writer.drain()
+            if served == 1:
+                await asyncio.sleep(0.05)
+                writer.write(http(b'{"code":666}'))
+                await writer.drain()
+                said_more.set()
+
+    async with tcp_server(late) as url, wire_to(url) as (wire, _):
+        assert await wire.post("/a", b"{}", READER, {}) == Answer(1)
+        await said_more.wait()
+        await asyncio.sleep(0.05)
+        assert await wire.post("/a", b"{}", READER, {}) == Answer(2)
+
+
+# A record holds 16 KiB: with the longer body, the answer is just one record.
+@pytest.mark.parametrize("length", [0, 16 * 1024 - len(http(b"")) - 4], ids=["one record", "two records"])
+async def test_what_comes_beside_an_answer_under_tls_is_never_the_next_one(
+    tcp_server: TcpServer, certificate: Certificate, length: int
+) -> None:
+    """Of two records that came at once, the second may wait unread where no socket shows it."""
+    connections: list[int] = []
+
+    def padded(body: bytes) -> bytes:
+        return http(body.ljust(length))
+
+    async with tcp_server(counting(SURPLUS["an answer"], connections, padded), certificate.server) as url:
+        wire = Wire(url, deadline_s=2, redact=str, trust=certificate.trust)
+        try:
+            for number in (1, 2, 3):
+                assert await wire.post("/a", b"{}", READER, {}) == Answer(number)
+        finally:
+            await wire.aclose()
+    assert connections == [1, 2]
+
+
+@pytest.mark.parametrize("say", [http, in_chunks], ids=["length", "chunks"])
+async def test_connections_are_used_again_under_tls(
+    tcp_server: TcpServer, certificate: Certificate, say: Callable[[bytes], bytes]
+) -> None:
+    connections: list[int] = []
+    async with tcp_server(counting(b"", connections, say), certificate.server) as url:
+        wire = Wire(url, deadline_s=2, redact=str, trust=certificate.trust)
+        try:
+            for number in range(1, 6):
+                assert await wire.post("/a", b"{}", READER, {}) == Answer(number)
+        finally:
+            await wire.aclose()
+    assert connections == [5]
+
+
+# --- whom we believe --------------------------------------------------------------------------------------------------
+
+
 async def test_proxies_of_the_environment_are_not_believed(
     tcp_server: TcpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,16 +313,12 @@ async def test_proxies_of_the_environment_are_not_believed(
     assert answer == Answer(7)
 
 
-async def test_a_bank_without_a_trusted_certificate_is_not_spoken_to(tcp_server: TcpServer, tmp_path: Path) -> None:
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", key, "-out", cert, *subject]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: ASYNC221 - nothing else runs yet
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(cert, key)
-    async with tcp_server(saying(http(b'{"code":7}')), tls) as url:
+async def test_a_bank_without_a_trusted_certificate_is_not_spoken_to(
+    tcp_server: TcpServer, certificate: Certificate
+) -> None:
+    async with tcp_server(saying(http(b'{"code":7}')), certificate.server) as url:
         assert (await ask(url))[0] == Silent("not_connected")
-        wire = Wire(url, deadline_s=2, redact=str, trust=ssl.create_default_context(cafile=cert))
+        wire = Wire(url, deadline_s=2, redact=str, trust=certificate.trust)
         try:
             assert await wire.post("/a", b"{}", READER, {}) == Answer(7)
         finally:

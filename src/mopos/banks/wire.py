@@ -1,18 +1,22 @@
 """The only door from here to the network: one HTTP call to a bank, with a deadline, and an answer or silence.
 
 What a bank or a network does never raises: it is `Silent`, with a word why. Redirects are not followed, proxies of the
-environment are not believed, TLS is verified, and nothing larger than `ANSWER_BYTES_MAX` is read.
+environment are not believed, TLS is verified, and nothing larger than `ANSWER_BYTES_MAX` is read. A connection on which
+more came than the answer is never used again: what is left over would be taken for the answer to the next call, which
+is about another order.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+import httpcore2
 import httpx2
 import msgspec
 
@@ -20,6 +24,9 @@ from mopos.banks.port import Silent
 
 # The longest answer of a bank's API is some hundred bytes; whatever is longer is a page for people, or an attack.
 ANSWER_BYTES_MAX = 64 * 1024
+
+# What is remembered of the bytes of one answer: its body, and head and chunks around it.
+HEARD_BYTES_MAX = 4 * ANSWER_BYTES_MAX
 
 # Enough for some thousand purchases a second at a usual bank, and few enough that one slow bank cannot eat our sockets.
 CONNECTIONS_MAX = 256
@@ -83,8 +90,8 @@ class AnswerReader(Generic[T]):
 class Wire:
     """One bank's address, with its connections kept open between calls. Make it once, close it at the end.
 
-    It stands on httpx2's transport, the part below its client: a client's cookies, redirects and event hooks are of no
-    use here, and cost a quarter of a call's CPU.
+    It stands on httpcore2, the part below httpx2's client and transport: it lets us watch the connections, and a
+    client's cookies, redirects and event hooks are of no use here.
     """
 
     def __init__(
@@ -103,19 +110,17 @@ class Wire:
         self._redact = redact
         self._on_call = on_call
         self._urls: dict[str, httpx2.URL] = {}
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=trust if trust is not None else httpx2.create_ssl_context(),
-            trust_env=False,
-            limits=httpx2.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_KEPT,
-                keepalive_expiry=CONNECTION_IDLE_S,
-            ),
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=trust if trust is not None else httpx2.create_ssl_context(),
+            max_connections=CONNECTIONS_MAX,
+            max_keepalive_connections=CONNECTIONS_KEPT,
+            keepalive_expiry=CONNECTION_IDLE_S,
+            network_backend=_Network(),
         )
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        await self._pool.aclose()
 
     async def post(
         self,
@@ -130,12 +135,8 @@ class Wire:
         """POST JSON, or what `headers` say that it is. The answer is what `reader` read from an HTTP 200 (or another of
         `statuses`, for services that say no with an HTTP 400); everything else is `Silent`. `about` and `verb` go into
         the transcript; without `verb` the path's end does."""
-        request = httpx2.Request(
-            "POST",
-            self._url(path),
-            headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **headers},
-            content=body,
-        )
+        said = {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}
+        request = _request("POST", self._url(path), said, body)
         return await self._ask(request, path, body, reader, statuses, about, verb)
 
     async def get(
@@ -148,16 +149,12 @@ class Wire:
         about: str = "",
     ) -> T | Silent:
         """The same by GET."""
-        request = httpx2.Request(
-            "GET",
-            self._url(path).copy_merge_params(query),
-            headers={"Accept-Encoding": "identity", **headers},
-        )
+        request = _request("GET", self._url(path).copy_merge_params(query), headers)
         return await self._ask(request, path, b"", reader, statuses, about)
 
     async def _ask(
         self,
-        request: httpx2.Request,
+        request: httpcore2.Request,
         path: str,
         body: bytes,
         reader: Reader[T],
@@ -173,36 +170,36 @@ class Wire:
         else:
             answer = reader.read(heard.body) if heard.status in statuses else Silent(f"http_{heard.status}")
         if self._on_call is not None:
-            told = (self._on_call, request.method, path, verb, about, body, heard, answer)
+            told = (self._on_call, request.method.decode(), path, verb, about, body, heard, answer)
             self._tell(*told, time.perf_counter() - started)
         return answer
 
-    async def _send(self, request: httpx2.Request) -> Heard | Silent:
+    async def _send(self, request: httpcore2.Request) -> Heard | Silent:
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await self._exchange(request)
         except TimeoutError:
             return Silent("timeout")
-        except httpx2.ConnectError:
+        except httpcore2.ConnectError:
             return Silent("not_connected")
-        except (httpx2.HTTPError, httpx2.StreamError, OSError, ssl.SSLError):
+        except (*_BROKEN, OSError, ssl.SSLError):
             return Silent("broken_line")
 
-    async def _exchange(self, request: httpx2.Request) -> Heard | Silent:
-        response = await self._transport.handle_async_request(request)
-        stream = response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream)  # noqa: S101 - what an async transport returns
+    async def _exchange(self, request: httpcore2.Request) -> Heard | Silent:
+        response = await self._pool.handle_async_request(request)
+        line = response.extensions["network_stream"]
         try:
-            if "content-encoding" in response.headers:
+            if any(name.lower() == b"content-encoding" for name, _ in response.headers):
                 return Silent("garbage")  # we asked for none; unpacking it could be a bomb
             body = b""
-            async for chunk in stream:
+            async for chunk in response.aiter_stream():
                 body += chunk
                 if len(body) > ANSWER_BYTES_MAX:
                     return Silent("too_long")
-            return Heard(response.status_code, body)
+            line.may_be_used_again(body)
+            return Heard(response.status, body)
         finally:
-            await stream.aclose()
+            await response.aclose()
 
     def _url(self, path: str) -> httpx2.URL:
         # Parsing an address costs as much as signing a request; a bank has five paths.
@@ -236,3 +233,108 @@ class Wire:
                 verb=verb or path.rpartition("/")[2],
             )
         )
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+_BROKEN = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    httpcore2.UnsupportedProtocol,
+)
+
+# As httpcore2's parser finds it.
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
+# A chunk begins with its size.
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[^\n]*\n")
+
+
+def _request(method: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes = b"") -> httpcore2.Request:
+    said = {"Accept-Encoding": "identity", **headers}
+    return httpcore2.Request(
+        method,
+        httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=[(b"Host", url.netloc), *((name.encode(), value.encode()) for name, value in said.items())],
+        content=body,
+    )
+
+
+class _Line(httpcore2.AsyncNetworkStream):
+    """A connection that remembers what came in since we last spoke. The pool asks whether an idle one `is_readable`,
+    and closes it then. So it says of itself when it holds more than the answer, in the parser or under TLS."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._tls: ssl.SSLObject | None = stream.get_extra_info("ssl_object")
+        self._heard = b""
+        self._is_clean = False
+
+    # These are httpcore2's signatures; we set no time-outs but the deadline of the whole call.
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        part = await self._stream.read(max_bytes, timeout)
+        if len(self._heard) <= HEARD_BYTES_MAX:
+            self._heard += part
+        return part
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        self._heard, self._is_clean = b"", False
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore2.AsyncNetworkStream:
+        return _Line(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return (info == "is_readable" and not self._is_clean) or self._stream.get_extra_info(info)
+
+    def may_be_used_again(self, body: bytes) -> None:
+        """The answer was read to its end, and this is its body: if nothing else came, the next call may go here."""
+        self._is_clean = self._was_only(body) and not self._has_more_under_tls()
+
+    def _was_only(self, body: bytes) -> bool:
+        head = _END_OF_HEAD.search(self._heard)
+        if head is None or len(self._heard) > HEARD_BYTES_MAX:
+            return False
+        rest = self._heard[head.end() :]
+        return rest == body or _ends_with_its_last_chunk(rest)
+
+    def _has_more_under_tls(self) -> bool:
+        try:
+            # Nobody waits for what this would get.
+            return self._tls is not None and self._tls.read(1) is not None
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError:
+            return True
+
+
+def _ends_with_its_last_chunk(said: bytes) -> bool:
+    at = 0
+    while chunk := _CHUNK.match(said, at):
+        size = int(chunk[1], 16)
+        if size == 0:
+            return said[chunk.end() :] == b"\r\n"
+        at = chunk.end() + size + 2
+    return False
+
+
+class _Network(httpcore2.AnyIOBackend):
+    """Makes the connections."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        return _Line(await super().connect_tcp(host, port, timeout, local_address, socket_options))
