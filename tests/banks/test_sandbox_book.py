@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from litestar.testing import TestClient
 
-from mopos.banks.sim.book import Book, Code, Order, Stage
+from mopos.banks.sandbox_sim import SIM
+from mopos.banks.sim import service
+from mopos.banks.sim.book import Book, Code, Order, Stage, WrongBook
 from mopos.banks.sim.cards import BY_SLUG
+from mopos.banks.sim.state import Terminal
 from mopos.base.money import Rial
 
 PAN = "603799******0014"
@@ -255,6 +259,43 @@ def test_what_a_full_disk_does_not_take_did_not_happen(clock: HandClock, tmp_pat
     assert again.entries == book.entries
     assert len(again.entries) == len(kept.splitlines()) + 1
     again.close()
+
+
+def test_the_book_of_another_terminal_is_refused_at_once(clock: HandClock, tmp_path: Path) -> None:
+    path = tmp_path / "book.jsonl"
+    book = new_book(clock, path=path)
+    taken(book)
+    book.close()
+    kept = path.read_bytes()
+    with pytest.raises(WrongBook) as refused:
+        service.create_app(SIM, book_path=path, terminals=(Terminal(number="10000002"), Terminal(number="10000003")))
+    told = f"{path} is the book of terminal 10000001; this bank knows 10000002, 10000003"
+    assert (str(refused.value), path.read_bytes()) == (told, kept)
+    # With that terminal among others it is known again.
+    both = (Terminal(number="10000002"), Terminal(number="10000001"))
+    with TestClient(service.create_app(SIM, clock=clock, book_path=path, terminals=both)) as client:
+        shown = client.get("/book", params={"order": "1001", "terminal": "10000001"}).json()
+    assert shown["stage"] == "taken"
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (b"GIF89a", "end"),
+        (b"\x00\xff\n", "line 1"),
+        (b"{}\n[]\n", "line 2"),
+        (b'{"entry":{"seq":1,"at":"2026-11-24T08:30:00Z","what":"taken","order":"1","terminal":"1"}}\n', "line 1"),
+        (b'{"entry":{"seq":1,"at":"yesterday"}}\n', "line 1"),
+        (b'{"coming":{"number":"1","terminal":"1"}}\n{"ent', "line 1"),
+    ],
+)
+def test_a_file_that_is_no_book_is_refused_and_left_as_it_is(tmp_path: Path, text: bytes, where: str) -> None:
+    path = tmp_path / "book.jsonl"
+    path.write_bytes(text)
+    with pytest.raises(WrongBook) as refused:
+        new_book(HandClock(), path=path)
+    told = f"{path} is no book of a simulated bank: see its {where}"
+    assert (str(refused.value), path.read_bytes()) == (told, text)
 
 
 def test_the_book_is_for_its_owner_only(clock: HandClock, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import os
 import random
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -186,6 +186,10 @@ class Sum:
         self.rial += rial
 
 
+class WrongBook(Exception):
+    """A file is not this bank's book. Says why, in one line; the file is as it was."""
+
+
 class Book:
     """All orders of the bank, by number and by token, and the lines of what happened to them."""
 
@@ -202,7 +206,9 @@ class Book:
         draw_token: Callable[[random.Random], str] = lambda chance: f"{chance.getrandbits(128):032x}",
         draw_ref: Callable[[random.Random], str] = lambda chance: str(chance.randrange(10**11, 10**12)),
         path: Path | None = None,
+        terminals: Collection[str] | None = None,
     ) -> None:
+        """`terminals`: whom the bank knows; None: whoever stands in the book. Raises `WrongBook`."""
         self.clock = clock
         self.give_back = give_back
         self.reverse_within = reverse_within
@@ -225,7 +231,7 @@ class Book:
         self._unverified: deque[Order] = deque()
         self._file: int | None = None
         if path is not None:
-            self._load(path)
+            self._load(path, terminals)
             self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def close(self) -> None:
@@ -492,17 +498,26 @@ class Book:
         self._orders[order.terminal, order.number] = order
         self._by_token[order.token] = order
 
-    def _load(self, path: Path) -> None:
+    def _load(self, path: Path, terminals: Collection[str] | None) -> None:
         """Read an earlier run's book. A last line that was cut off by a kill never happened, and is cut away."""
         if not path.exists():
             return
         kept = path.read_bytes()
         whole = kept.rfind(b"\n") + 1
-        if whole < len(kept):
-            os.truncate(path, whole)
         decode = msgspec.json.Decoder(_Line).decode
-        for raw in kept[:whole].splitlines():
-            self._replay(decode(raw))
+        for at, raw in enumerate(kept[:whole].splitlines(), start=1):
+            try:
+                line = decode(raw)
+                self._replay(line)
+            except (msgspec.DecodeError, KeyError, ValueError):
+                raise WrongBook(f"{path} is no book of a simulated bank: see its line {at}") from None
+            if terminals is not None and line.opening is not None and line.opening.terminal not in terminals:
+                known = ", ".join(sorted(terminals))
+                raise WrongBook(f"{path} is the book of terminal {line.opening.terminal}; this bank knows {known}")
+        if whole < len(kept):
+            if not kept.startswith(b"{", whole):
+                raise WrongBook(f"{path} is no book of a simulated bank: see its end")
+            os.truncate(path, whole)
 
     def _replay(self, line: _Line) -> None:
         entry, coming = line.entry, line.coming

@@ -134,7 +134,9 @@ def create_app(
 ) -> Litestar:
     """The bank as an ASGI application. With a `seed`, tokens, references and passwords come in the same order each
     time (for tests: whoever knows the seed knows them); without one nobody can guess them. `deadline_s` is the
-    gateway's deadline, against which "slow" and "late" answers are timed. Times that are None are the bank's own."""
+    gateway's deadline, against which "slow" and "late" answers are timed. Times that are None are the bank's own.
+    Raises `WrongBook` when the file is another bank's."""
+    known = {terminal.number: terminal for terminal in terminals or (sim.terminal,)}
     book = Book(
         clock=clock,
         seed=seed,
@@ -146,6 +148,7 @@ def create_app(
         draw_token=sim.draw_token,
         draw_ref=sim.draw_ref,
         path=Path(book_path) if book_path is not None else None,
+        terminals=known,
     )
 
     @contextlib.asynccontextmanager
@@ -153,7 +156,7 @@ def create_app(
         async with httpx2.AsyncClient(timeout=OWN_RETURN_TIMEOUT_S, trust_env=False) as outside:
             app.state.bank = Running(
                 book=book,
-                terminals={terminal.number: terminal for terminal in terminals or (sim.terminal,)},
+                terminals=known,
                 clock=clock,
                 slow_s=deadline_s * 2 / 3,
                 late_s=deadline_s * 1.5,
@@ -193,7 +196,8 @@ def run(
     **options: Any,
 ) -> None:
     """Run the bank until it is told to stop (SIGINT, SIGTERM); requests under way end first. Port 0 takes a free one.
-    `on_listening` gets the address once it accepts connections. `options` are those of `create_app`."""
+    `on_listening` gets the address once it accepts connections. `options` are those of `create_app`, which raises
+    `WrongBook` before anybody is served."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=2048) as listening:
         config = uvicorn.Config(
