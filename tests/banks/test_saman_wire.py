@@ -51,7 +51,7 @@ YES = Confirmed(AMOUNT, NUMBER, REF, "508217", "603799****0014")
 
 @dataclass
 class Scripted:
-    """A bank that says the same to everything, and remembers what it was asked."""
+    """A bank that says one thing first and the same or another ever after, and remembers what it was asked."""
 
     bank: Bank
     url: str
@@ -61,15 +61,20 @@ class Scripted:
 
 @contextlib.asynccontextmanager
 async def scripted(
-    tcp_server: TcpServer, body: bytes | dict[str, Any], status: int = 200, session: timedelta = FACTS.session
+    tcp_server: TcpServer,
+    body: bytes | dict[str, Any],
+    status: int = 200,
+    session: timedelta = FACTS.session,
+    then: bytes | dict[str, Any] | None = None,
 ) -> AsyncIterator[Scripted]:
-    said = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    bodies = [one if isinstance(one, bytes) else msgspec.json.encode(one) for one in (body, then) if one is not None]
     heard: list[bytes] = []
     calls: list[Transcript] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-l"))
+        said = bodies[-1] if heard else bodies[0]
         heard.append(head + await reader.readexactly(length))
         writer.write(b"HTTP/1.1 %d Said\r\nContent-Length: %d\r\n\r\n" % (status, len(said)) + said)
         await writer.drain()
@@ -142,8 +147,9 @@ MESSAGES = [
     ("verify-late", "verify", Silent("code_-6")),
     ("verify-not-allowed", "verify", Silent("code_-106")),
     ("reverse", "reverse", Declined(Decline.GIVEN_BACK, "0")),
-    ("reverse-repeated", "reverse", Declined(Decline.GIVEN_BACK, "2")),
-    ("reverse-late", "reverse", Declined(Decline.OTHER, "-6")),
+    # Of these two the bank is asked once more, and says the same there.
+    ("reverse-repeated", "reverse", Declined(Decline.OTHER, "2")),
+    ("reverse-late", "reverse", Silent("code_-6")),
 ]
 FORMS = {"form", "return-paid", "return-cancelled", "return-failed", "return-over"}
 
@@ -155,7 +161,8 @@ async def test_what_we_say_and_what_we_hear_is_on_file(
     message = kept(name)
     async with scripted(tcp_server, message.answer, message.status) as at:
         answer = await said_by(at.bank, verb)
-        (heard,) = at.heard
+        heard = at.heard[0]
+        assert len(at.heard) == (2 if name in ("reverse-repeated", "reverse-late") else 1)
         form = Redirect("POST", at.url + "/OnlinePG/OnlinePG", {"Token": TOKEN, "GetMethod": ""})
     head, _, body = heard.partition(b"\r\n\r\n")
     line, *headers = head.decode().lower().split("\r\n")
@@ -210,7 +217,7 @@ async def test_every_result_is_what_the_table_says(tcp_server: TcpServer, row: A
     async with scripted(tcp_server, result(code, detail() if code in (0, 2) else None)) as at:
         assert await at.bank.verify(ATTEMPT) == meant(row)
 
-        back = {0: Decline.GIVEN_BACK, 2: Decline.GIVEN_BACK, 5: Decline.GIVEN_BACK, -6: Decline.OTHER}
+        back = {0: Decline.GIVEN_BACK, 2: Decline.OTHER, 5: Decline.GIVEN_BACK}
         no_word = Silent(f"code_{code}")
         assert await at.bank.reverse(ATTEMPT) == (Declined(back[code], row.code) if code in back else no_word)
 
@@ -269,6 +276,39 @@ async def test_a_code_that_is_not_in_the_guide_is_no_answer(tcp_server: TcpServe
         assert await at.bank.reverse(ATTEMPT) == Silent(f"code_{code}")
     async with scripted(tcp_server, {"status": -1, "errorCode": "6"}) as at:
         assert await at.bank.open(ORDER) == Silent("code_state 6")
+
+
+# --- a reversal whose answer was lost, and is asked for again ---
+
+
+@pytest.mark.parametrize("name", ["reverse-late", "reverse-repeated"])
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        (result(5, None), Declined(Decline.GIVEN_BACK, "5")),
+        (result(0, detail()), None),
+        (result(2, detail()), None),
+        (result(0, None), Silent("garbage")),
+        (result(2, None), Silent("garbage")),
+        (result(2, detail(TerminalNumber=2016)), Silent("garbage")),
+        (result(2, detail(RefNum=REF[::-1])), Silent("garbage")),
+        (result(-2, None), Silent("code_-2")),
+        (result(-6, None), Silent("code_-6")),
+        (result(-105, None), Silent("code_-105")),
+        (result(1, None), Silent("code_1")),
+        (b"", Silent("garbage")),
+    ],
+)
+async def test_too_late_or_repeated_tells_nothing_of_an_earlier_reversal(
+    tcp_server: TcpServer, name: str, then: bytes | dict[str, Any], expected: object
+) -> None:
+    """So the bank is asked how the payment stands. Only its whole yes says that the money stays where it is."""
+    message = kept(name)
+    refused = Declined(Decline.OTHER, {"reverse-late": "-6", "reverse-repeated": "2"}[name])
+    async with scripted(tcp_server, message.answer, then=then) as at:
+        assert await at.bank.reverse(ATTEMPT) == (expected or refused)
+    lines = [heard.partition(b" HTTP/1.1")[0].rpartition(b"/")[2] for heard in at.heard]
+    assert lines == [b"ReverseTransaction", b"VerifyTransaction"]
 
 
 # --- a yes is whole, and bound to what was asked ---

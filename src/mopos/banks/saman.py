@@ -253,16 +253,27 @@ class Saman:
         if isinstance(answer, Silent):
             return answer
         match answer.result_code:
-            case 0 | 2 if not self._names(answer.transaction_detail, attempt.bank_ref):
+            case 0 if not self._names(answer.transaction_detail, attempt.bank_ref):
                 return GARBAGE  # a yes that does not say to what
-            case 0 | 2 | 5:
+            case 0 | 5:
                 return Declined(Decline.GIVEN_BACK, code=str(answer.result_code))
-            case -6:
-                return Declined(Decline.OTHER, code="-6")
+            case -6 | 2 as code:
+                return await self._unless_given_back(Declined(Decline.OTHER, code=str(code)), attempt)
             case code:
                 # Also -2, "not found", which the guide lists for verify only: we reverse what the bank has confirmed,
                 # so it is no word on that payment, and none that it stays as it is.
                 return Silent(f"code_{code}")
+
+    async def _unless_given_back(self, refused: Declined, attempt: Attempt) -> Declined | Silent:
+        """Too late, or a repeated request: so it answers also when an earlier call of ours has done it, whose answer
+        was lost. Verify tells, and changes nothing: we reverse only what was verified before."""
+        match await self.verify(attempt):
+            case Confirmed():
+                return refused
+            case Pending():
+                return Silent(f"code_{NOT_FOUND}")
+            case given_back_or_silent:
+                return given_back_or_silent
 
     async def refund(self, attempt: Attempt, refund_number: str, amount: Rial) -> GivenBack | Declined | Silent:
         return Declined(Decline.OTHER, code="no_refund")
@@ -376,6 +387,7 @@ KIND = Kind(
         "The bank tells no finer reason than failed, so a buyer is never told that the balance was too low.",
         "There is no inquiry, and verify wants the receipt that the browser brings: a buyer who pays and never returns "
         "gets the money back after 30 minutes.",
-        "Not in the guide: state 9; the HTTP status of errors; what a late reversal answers (-6 is assumed).",
+        "Not in the guide: state 9; the HTTP status of errors; what a late reversal answers (-6 is assumed). Whether "
+        "money was given back is asked of verify when a reversal is answered by -6 or 2.",
     ),
 )
