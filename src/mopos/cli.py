@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -23,6 +24,7 @@ from mopos.actions import audit as auditing
 from mopos.actions import audit_operators, manage_account, manage_operators
 from mopos.actions.audit_seals import audit_seals
 from mopos.actions.services import Services
+from mopos.banks.catalogue import KINDS
 from mopos.base import log as logging
 from mopos.base.clock import jalali, system_clock
 from mopos.base.config import Settings
@@ -47,6 +49,7 @@ from mopos.edges.i18n.texts import TEXTS
 from mopos.edges.running import KeyMissing, ready
 
 T = TypeVar("T")
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")]
 
 app = typer.Typer(
     name="mopos",
@@ -67,6 +70,10 @@ app.add_typer(settlement, name="settlement")
 app.add_typer(calendar, name="calendar")
 app.add_typer(statement, name="statement")
 app.command("reconcile")(reconcile_command)
+
+
+class SimulatorFailed(Exception):
+    """A simulator cannot begin."""
 
 
 class DatabaseMissing(Exception):
@@ -96,7 +103,7 @@ def main() -> None:
     """The command `mopos`: known failures are one clear line and exit status 1."""
     try:
         app()
-    except (EmbeddedServerError, DatabaseBehind, DatabaseMissing, KeyMissing, PartFailed) as error:
+    except (EmbeddedServerError, DatabaseBehind, DatabaseMissing, KeyMissing, PartFailed, SimulatorFailed) as error:
         err.print(f"[bold red]mopos:[/] {error}", soft_wrap=True)
         sys.exit(1)
     except ValidationError as error:
@@ -113,7 +120,7 @@ def main() -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    port: Port = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Gateway processes.")] = 1,
     with_worker: Annotated[bool, typer.Option(help="Run the worker beside it.")] = False,
 ) -> None:
@@ -174,15 +181,20 @@ def worker() -> None:
 
 @app.command("bank-sim")
 def bank_sim(
-    bank: Annotated[
-        str, typer.Argument(metavar="BANK", help="Which one: sandbox, mellat, sadad, saman or zarinpal.")
-    ] = "sandbox",
+    bank: Annotated[str, typer.Argument(metavar="BANK", help=f"Which one: {', '.join(KINDS)}.")] = "sandbox",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8001,
+    port: Port = 8001,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same tokens and passwords; for tests.")
     ] = None,
     book: Annotated[Path | None, typer.Option(help="File in which the bank keeps what it took and gave back.")] = None,
+    domain: Annotated[
+        str,
+        typer.Option(
+            help="The merchant's registered domain, such as the gateway's host: return addresses lie inside of it. "
+            "Any, if left out."
+        ),
+    ] = "",
     session: Annotated[float | None, typer.Option(min=1, help="Seconds that a buyer may stay on its page.")] = None,
     give_back: Annotated[
         float | None, typer.Option(min=1, help="Seconds after which it gives back what nobody verified.")
@@ -192,7 +204,8 @@ def bank_sim(
     ] = None,
 ) -> None:
     """Run a simulated bank: one to play with, in which no money exists. Times that are not given are the bank's own;
-    the sandbox bank's are those of the settings."""
+    the sandbox bank's are those of the settings. Keep it off public addresses: whoever reaches it reads its book, and
+    can make it fail."""
     from mopos.banks.sim import service  # noqa: PLC0415  # needed by this verb only
     from mopos.banks.sims import SIMS  # noqa: PLC0415
 
@@ -203,23 +216,43 @@ def bank_sim(
         session = settings.sandbox_session_s if session is None else session
         give_back = settings.sandbox_give_back_s if give_back is None else give_back
         reverse = settings.sandbox_reverse_s if reverse is None else reverse
-    service.run(
-        SIMS[bank],
-        host,
-        port,
-        seed=seed,
-        book_path=book,
-        session_s=session,
-        give_back_s=give_back,
-        reverse_s=reverse,
-        deadline_s=settings.bank_deadline_s,
-    )
+    with _simulating(host, port, book):
+        service.run(
+            SIMS[bank],
+            host,
+            port,
+            seed=seed,
+            book_path=book,
+            session_s=session,
+            give_back_s=give_back,
+            reverse_s=reverse,
+            deadline_s=settings.bank_deadline_s,
+            terminals=(replace(SIMS[bank].terminal, domain=domain.strip().lower()),),
+        )
+
+
+@contextmanager
+def _simulating(host: str, port: int, book: Path | None) -> Iterator[None]:
+    """A simulator that cannot begin says so in one line."""
+    from mopos.banks.sim.book import WrongBook  # noqa: PLC0415  # needed by simulators only
+
+    try:
+        yield
+    except WrongBook as wrong:
+        raise SimulatorFailed(str(wrong)) from None
+    except OSError as error:
+        what = f"the book {book}" if error.filename is not None else f"{host} port {port}"
+        raise SimulatorFailed(f"{what} cannot be used: {error.strerror}") from None
+    except (ValueError, LookupError) as error:
+        if book is None:
+            raise
+        raise SimulatorFailed(f"the book {book} cannot be read ({error}): move it away, or name another one") from None
 
 
 @app.command("services-sim")
 def services_sim(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8003,
+    port: Port = 8003,
 ) -> None:
     """Run simulators of the services beside the bank: the SMS provider, whose outbox is a page, and inquiries."""
     from mopos.outside import services_sim as simulators  # noqa: PLC0415  # needed by this verb only
@@ -231,7 +264,7 @@ def services_sim(
 @app.command("central-bank-sim")
 def central_bank_sim(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8004,
+    port: Port = 8004,
     seed: Annotated[int, typer.Option(help="The same seed lets the same orders come back on the same days.")] = 0,
     return_ppm: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="How many of a million ordinary orders come back days later.")
@@ -243,22 +276,23 @@ def central_bank_sim(
     from mopos.outside import central_bank_sim as simulator  # noqa: PLC0415  # needed by this verb only
 
     settings = _settings()
-    simulator.run(
-        host,
-        port,
-        seed=seed,
-        return_ppm=return_ppm,
-        book_path=book,
-        key=Secret(settings.payout_key.get_secret_value() or simulator.DEFAULT_KEY),
-        secret=Secret(settings.payout_secret.get_secret_value() or simulator.DEFAULT_SECRET),
-        deadline_s=settings.bank_deadline_s,
-    )
+    with _simulating(host, port, book):
+        simulator.run(
+            host,
+            port,
+            seed=seed,
+            return_ppm=return_ppm,
+            book_path=book,
+            key=Secret(settings.payout_key.get_secret_value() or simulator.DEFAULT_KEY),
+            secret=Secret(settings.payout_secret.get_secret_value() or simulator.DEFAULT_SECRET),
+            deadline_s=settings.bank_deadline_s,
+        )
 
 
 @app.command("demo-shop", hidden=True)
 def demo_shop(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8002,
+    port: Port = 8002,
     account: Annotated[str, typer.Option(help="The shop's ID at the gateway.")] = "",
 ) -> None:
     """Run the sample shop of the demo. Its Rmz comes in MOPOS_DEMO_RMZ."""
@@ -334,9 +368,7 @@ def demo(
         int,
         typer.Option(min=0, max=60, help="Play so many days of sales, refunds and settlement in seconds, then stop."),
     ] = 0,
-    bank: Annotated[
-        str, typer.Option(help="Which simulated bank: sandbox, mellat, sadad, saman, zarinpal, or all of them.")
-    ] = "sandbox",
+    bank: Annotated[str, typer.Option(help=f"Which simulated bank: {', '.join(KINDS)}, or all of them.")] = "sandbox",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int,

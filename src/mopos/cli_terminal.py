@@ -215,7 +215,7 @@ def _tell_new(kind: Kind, made: Terminal, shown: Shown, any_general: bool) -> No
         f"it takes purchases {amounts_of(made)}, from {begins} on",
         f"buyers have {_time(facts.session.total_seconds())} on the bank's page; what is not verified within "
         f"{_time(facts.verify_deadline.total_seconds())} the bank gives back",
-        f"the bank {' and '.join(filter(None, gives_back)) or 'never gives money back by itself: refunds go by Paya'}",
+        f"the bank {' and '.join(filter(None, gives_back)) or 'has no reversal or refund call: refunds go by Paya'}",
         f"next: mopos terminal test {made.id}",
         f"then: mopos route add {made.id} (no rule leads to it, so nothing goes there)"
         if any_general and not shown.rules

@@ -222,6 +222,7 @@ def test_what_a_new_terminal_can_do_is_said(mopos):
     assert mopos.run("route", "add", "1").returncode == 0
     _, said = add(mopos, "sadad", "second")
     assert "then: mopos route add 3 (no rule leads to it" in said
+    assert "the bank has no reversal or refund call: refunds go by Paya" in said
 
 
 def test_the_list(mopos):

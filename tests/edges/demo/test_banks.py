@@ -1,20 +1,29 @@
 """The demo plays with the banks that it is told to: its terminals lead to their simulators and nowhere else."""
 
+import asyncio
+import os
+import socket
 import subprocess
 import sys
 
 import pytest
 from pydantic import SecretStr
-from tests.stack import KEY
+from tests.conftest import open_folder
+from tests.stack import KEY, wait_for
 
 from mopos.actions.credentials import open_credentials
 from mopos.banks.catalogue import KINDS
+from mopos.banks.kind import Access
+from mopos.banks.port import Decline, Declined, Opened, Order, Silent
 from mopos.banks.sims import SIMS
 from mopos.base.config import Settings
 from mopos.base.db import Database
+from mopos.base.money import Rial
 from mopos.domain.routing import store
 from mopos.domain.routing.model import Terminal
 from mopos.edges.demo.banks import BankUnknown, chosen, point_at, ports_of, title_of
+from mopos.edges.demo.check import free_ports
+from mopos.edges.demo.run import started
 
 EVERY = tuple(SIMS)
 
@@ -86,6 +95,81 @@ def test_an_unknown_bank_is_refused(arguments):
     assert done.returncode == 2
     assert "parsian" in done.stderr or "none of this name" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+NO_BOOK = {
+    "bank-sim": "{folder}/{book} is no book of a simulated bank",
+    "central-bank-sim": "the book {folder}/{book} cannot be read",
+}
+
+
+@pytest.mark.parametrize("simulator", NO_BOOK)
+def test_a_simulator_that_cannot_begin_says_so_in_one_line(tmp_path, simulator):
+    (tmp_path / "broken").write_text("{no line of a book}\n")
+    (tmp_path / "bytes").write_bytes(b"\xff\n")
+    no_book = NO_BOOK[simulator].format(folder=tmp_path, book="{}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        busy = taken.getsockname()[1]
+        for said, *arguments in (
+            (f"127.0.0.1 port {busy} cannot be used: Address already in use", f"--port={busy}"),
+            ("nowhere.invalid port 0 cannot be used: ", "--port=0", "--host=nowhere.invalid"),
+            (f"the book {tmp_path}/none/book cannot be used: No such file", "--port=0", f"--book={tmp_path}/none/book"),
+            (no_book.format("broken"), "--port=0", f"--book={tmp_path}/broken"),
+            (no_book.format("bytes"), "--port=0", f"--book={tmp_path}/bytes"),
+        ):
+            done = mopos(simulator, *arguments)
+            (line,) = done.stderr.splitlines()
+            assert (done.returncode, line[: len(said) + 7]) == (1, f"mopos: {said}")
+
+
+@pytest.mark.parametrize("verb", ["bank-sim", "services-sim", "central-bank-sim", "serve"])
+def test_a_port_that_is_none_is_refused(verb):
+    done = mopos(verb, "--port=70000")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "65535" in done.stderr
+
+
+async def inside_and_outside(url: str, domain: str) -> list[Opened | Declined | Silent]:
+    """What a simulated Mellat says to a return address inside of a domain, and to one outside of it."""
+    kind = KINDS["mellat"]
+    bank = kind.make(Access(url, kind.check(dict(SIMS["mellat"].credentials)), kind.facts))
+    try:
+        addresses = (f"https://{domain}/pay/return/1", "https://elsewhere.test/pay/return/2")
+        return [await bank.open(Order(f"90{n}", Rial(250_000), address)) for n, address in enumerate(addresses)]
+    finally:
+        await bank.aclose()
+
+
+NOT_REGISTERED = Declined(Decline.NOT_ACCEPTED, "62")
+
+
+def test_a_simulator_lets_nobody_come_back_to_a_domain_that_is_not_registered():
+    port = free_ports()[0]
+    command = [sys.executable, "-m", "mopos", "bank-sim", "mellat", f"--port={port}", "--domain=Pay.Test"]
+    running = subprocess.Popen(command)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz")
+        opened, refused = asyncio.run(inside_and_outside(f"http://127.0.0.1:{port}", "www.pay.test"))
+    finally:
+        running.terminate()
+        running.wait()
+    assert isinstance(opened, Opened)
+    assert refused == NOT_REGISTERED
+
+
+def test_at_the_demo_s_banks_the_gateway_s_host_is_registered():
+    kept = dict(os.environ)
+    try:
+        with (
+            open_folder() as folder,
+            started("127.0.0.1", free_ports(), ("mellat",), MOPOS_DATA_DIR=str(folder)) as demo,
+        ):
+            opened, refused = asyncio.run(inside_and_outside(demo.banks["mellat"], "localhost"))
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+    assert isinstance(opened, Opened)
+    assert refused == NOT_REGISTERED
 
 
 def test_the_demo_buys_something_at_each_bank_by_itself():

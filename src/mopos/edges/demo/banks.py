@@ -36,9 +36,9 @@ def ports_of(port: int, banks: Sequence[str]) -> tuple[int, ...]:
     return (*range(port, port + 4), *range(port + 5, port + 4 + len(banks)))
 
 
-def arguments_of(bank: str, port: int, folder: Path) -> list[str]:
-    """How its simulator is run."""
-    return ["bank-sim", bank, f"--port={port}", f"--book={book_of(bank, folder)}"]
+def arguments_of(bank: str, port: int, folder: Path, domain: str) -> list[str]:
+    """How its simulator is run. `domain`: the gateway's host, as if it had been registered with the bank."""
+    return ["bank-sim", bank, f"--port={port}", f"--book={book_of(bank, folder)}", f"--domain={domain}"]
 
 
 def book_of(bank: str, folder: Path) -> Path:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
@@ -111,11 +112,12 @@ def started(
         asyncio.run(_point_at(settings, addresses))
         if prepare is not None:
             prepare(settings)
+        domain = urlsplit(settings.public_url).hostname or ""
         parts = Parts(folder)
         stack.callback(parts.stop)
         for word, arguments, address in chain(
             (
-                (f"simulator of {title_of(name)}", arguments_of(name, port, folder), addresses[name])
+                (f"simulator of {title_of(name)}", arguments_of(name, port, folder, domain), addresses[name])
                 for name, port in zip(banks, [ports[1], *ports[4:]], strict=True)
             ),
             (
