@@ -66,7 +66,9 @@ VERIFIED_BEFORE = "43"
 SETTLED_BEFORE = "45"
 REVERSED_BEFORE = "48"
 
-# One table for all calls, in the order of the guide; what it does not have is from later notes (`KIND.notes`).
+# One table for all calls, in the order of the guide; what it does not have is from later notes (`KIND.notes`). Which of
+# them a question about a sale is answered with, the guide says by itself: those of cards and of the payment page are
+# for a new order and a return, and would tell nothing of that sale's money.
 _R, _M = AnswerCode, Means
 CODES: tuple[AnswerCode, ...] = (
     _R("0", _M.DONE, "انجام شد", "done"),
@@ -141,14 +143,6 @@ NOT_OPENED: dict[str, Decline] = {row.code: row.decline for row in CODES if row.
 
 # The bank does not know us. Of a sale that says nothing.
 NOT_ACCEPTED = frozenset(code for code, reason in NOT_OPENED.items() if reason is Decline.NOT_ACCEPTED)
-
-# Asked about a sale, these may be about our question, or about a party that could not be reached for it.
-ABOUT_THE_QUESTION = frozenset({"25", "111", "112", "113"})
-
-# The explicit noes to a question about a sale: its money was not taken, or was given back.
-NOT_PAID: dict[str, Decline] = {
-    code: reason for code, reason in NOT_OPENED.items() if code not in NOT_ACCEPTED | ABOUT_THE_QUESTION
-}
 
 # Why a buyer was not served, by a browser's word. That money was given back, or that we are not known, says nobody but
 # the bank.
@@ -383,8 +377,8 @@ def _not_paid(code: str | Silent) -> Declined | Pending | Silent:
     if code == NO_SALE:
         # What the browser brought is no sale of this order. Who brought it may still pay.
         return Pending()
-    reason = NOT_PAID.get(code)
-    return Silent(f"code_{code}") if reason is None else Declined(reason, code)
+    # Of the codes that the guide has for these calls, this is the only no.
+    return Declined(Decline.GIVEN_BACK, code) if code == REVERSED_BEFORE else Silent(f"code_{code}")
 
 
 # --- what may be kept of a call ---------------------------------------------------------------------------------------
@@ -435,6 +429,7 @@ KIND = Kind(
         "the return address (code 62). The buyer's browser must tell the bank from which site it comes (`Referer`).",
         "Verify, settle and inquiry want the reference that the browser brings: a buyer who pays and never returns "
         "gets the money back after 20 minutes.",
+        "Asked about a sale, it says no by code 48 only; a card's code or the page's is no answer there.",
         "The bank never says which amount it took. A payment is bound to the order number, and its amount is the one "
         "that was asked for when it was opened.",
         "Not in the guide: codes 20, 26 to 30, 36 to 39, 49, 56, 57, 115 to 117, 211 and 997; whether verify of a "
