@@ -2,7 +2,8 @@
 back.
 
 It is spoken to over HTTP only, and is as strict as the bank's guide says: the signature is computed again, an order
-number is good once for ever, the buyer must come from the registered domain. What it shares with the simulators of
+number is good once for ever, the buyer must come from the registered domain. Terminals do not split, and every card may
+pay: who asks for more is refused. What it shares with the simulators of
 other banks is in `sim/`.
 """
 
@@ -54,6 +55,7 @@ DONE, ALREADY, NOT_FOUND, TOO_LATE = 0, 100, -1, 101
 WRONG_PARAMETERS, SYSTEM_ERROR, ORDER_USED, CLOCKS_DIFFER = 1001, 1002, 1011, 1018
 WRONG_RETURN, WRONG_SIGNATURE = 1023, 1025
 WRONG_ORDER, WRONG_MERCHANT, WRONG_TERMINAL, WRONG_DATA, ILLEGAL, WRONG_AMOUNT = 1026, 1027, 1028, 1036, 1055, 1101
+NOT_PROCESSED, WRONG_SPLIT = 1072, 1104
 
 _DESCRIPTIONS: dict[int, str] = {
     DONE: "عملیات با موفقیت انجام شد",
@@ -135,8 +137,17 @@ def _objection(bank: Running, asked: _PaymentRequest) -> int:
         (_is_inside(asked.return_url, terminal.domain), WRONG_RETURN),
         (0 < asked.order_id <= ORDER_ID_MAX, WRONG_ORDER),
         (bool(_ADDITIONAL_DATA.fullmatch(asked.additional_data)), WRONG_DATA),
+        # These change who may pay, or who is paid. Nothing here does that, so nobody may believe it.
+        (asked.multiplexing_data is None, WRONG_SPLIT),
+        (not _names_the_payer(asked), NOT_PROCESSED),
     )
     return next((code for is_kept, code in rules if not is_kept), DONE)
+
+
+def _names_the_payer(asked: _PaymentRequest) -> bool:
+    """Whether it wants certain cards, or a certain person's, only."""
+    person = asked.national_code or asked.card_holder_identity or asked.national_code_enc
+    return asked.source_pan_list is not None or asked.pan_authentication_type != 0 or person != ""
 
 
 def _is_signed(terminal: Terminal, text: str, signature: str) -> bool:

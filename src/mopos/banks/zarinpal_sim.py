@@ -2,8 +2,9 @@
 
 Strict where the documents are: the merchant id is a UUID (-9) that is known (-10), amounts are whole numbers, every
 member of `metadata` is a text but `auto_verify`, the return address lies inside of the registered domain (-14), a
-payment is of one merchant (-53). Where they are silent we have chosen: a good answer comes with HTTP 200, one that says
--9 with 422, every other bad one with 401; what was given back for want of a verification is told as REVERSED.
+payment is of one merchant (-53). What would change a payment and is not simulated is refused (-9). Where the documents
+are silent we have chosen: a good answer comes with HTTP 200, one that says -9 with 422, every other bad one with 401;
+what was given back for want of a verification is told as REVERSED.
 
 The book is in Rial. What was asked for in Toman is told in Toman, at this wire only: the order keeps its unit. The book
 knows a payment by our `order_id`, so here it is mandatory, and taken once.
@@ -55,7 +56,8 @@ class _Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mobile: str = ""
     email: str = ""
     card_pan: str = ""
-    auto_verify: bool = False
+    auto_verify: bool | None = None
+    """Whether the bank verifies this payment by itself; None: as the merchant's panel is set."""
 
 
 class _Payment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,6 +145,7 @@ async def open_payment(request: AnyRequest) -> Response[bytes]:
         return_by_get=True,
         description=harmless(asked.description),
         unit_rial=unit_rial,
+        verifies_itself=terminal.verifies_itself if (said := asked.metadata.auto_verify) is None else said,
     )
     if isinstance(opened, Code):
         used = opened is Code.ORDER_USED
@@ -158,6 +161,8 @@ def _not_acceptable(asked: _Payment, terminal: Terminal, rial: int) -> Response[
         return _invalid("callback_url", "It is no address.")
     if not _ORDER_ID.fullmatch(asked.metadata.order_id):
         return _invalid("order_id", "Here it has digits only.")
+    if asked.metadata.card_pan:
+        return _invalid("card_pan", "Here every card may pay.")
     host = urlsplit(asked.callback_url).hostname or ""
     if terminal.domain and host != terminal.domain and not host.endswith(f".{terminal.domain}"):
         return _bad(-14)
@@ -365,7 +370,8 @@ _MERCHANT_ID = "1344b5d4-0048-41e8-94db-005056a205be"
 SIM = Simulator(
     face=Face("زرین‌پال (شبیه‌ساز)", "Zarinpal (simulator)", _return_fields, _forged_returns, asks_referer=True),
     doors=(open_payment, verify, inquire, reverse, list_unverified, start_pay),
-    terminal=Terminal(number=_MERCHANT_ID, merchant_id=_MERCHANT_ID),
+    # As a panel may be set: who wants to verify by himself must say so with each payment.
+    terminal=Terminal(number=_MERCHANT_ID, merchant_id=_MERCHANT_ID, verifies_itself=True),
     credentials={"merchant": _MERCHANT_ID, "currency": "IRR"},
     draw_token=_draw_authority,
     draw_ref=lambda chance: str(chance.randrange(10**8, 10**12)),

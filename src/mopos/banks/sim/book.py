@@ -92,6 +92,8 @@ class Order:
     opened_at: datetime
     unit_rial: int = 1
     """In what the gateway counts this order, at the bank's wire: 10 for Toman. The book itself is in Rial."""
+    verifies_itself: bool = False
+    """Whether the bank verifies by itself what is taken: the gateway's own verify finds it done."""
     stage: Stage = Stage.OPEN
     code: int = Code.NOT_PAID_YET
     """Why it was refused; meaningless in other stages."""
@@ -158,6 +160,7 @@ class _Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     return_by_get: bool
     description: str
     unit_rial: int = 1
+    verifies_itself: bool = False
 
 
 class _Coming(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -252,6 +255,7 @@ class Book:
         return_by_get: bool,
         description: str,
         unit_rial: int = 1,
+        verifies_itself: bool = False,
     ) -> Order | Code:
         """A new order, waiting for its buyer. An order number is taken once and for ever."""
         if not AMOUNT_RIAL_MIN <= amount <= AMOUNT_RIAL_MAX:
@@ -259,7 +263,9 @@ class Book:
         if (terminal, number) in self._orders:
             return Code.ORDER_USED
         token = self._new(self._draw_token, self._by_token)
-        opening = _Opening(number, terminal, token, amount, return_url, return_by_get, description, unit_rial)
+        opening = _Opening(
+            number, terminal, token, amount, return_url, return_by_get, description, unit_rial, verifies_itself
+        )
         order = _opened(opening, self.clock())
         self._write("opened", order, opening=opening)
         self._enter(order)
@@ -372,6 +378,8 @@ class Book:
         taken = order.amount if whole else card.takes(order.amount)
         ref, trace = self.new_ref(), f"{self._random.randrange(10**6):06}"
         self._write("taken", order, rial=taken, ref=ref, trace=trace, card=card, pan=pan)
+        if order.verifies_itself:
+            self.verify(order)
 
     def refuse(self, order: Order, code: int) -> None:
         """The order ends, and nothing was taken."""
@@ -552,6 +560,7 @@ def _opened(opening: _Opening, at: datetime) -> Order:
         description=opening.description,
         opened_at=at,
         unit_rial=opening.unit_rial,
+        verifies_itself=opening.verifies_itself,
     )
 
 

@@ -32,6 +32,8 @@ class Terminal:
     password: str = ""
     domain: str = ""
     """The merchant's registered domain: return addresses lie inside of it. Empty: any."""
+    verifies_itself: bool = False
+    """Whether the bank is set to verify this merchant's payments by itself, where a payment may say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
