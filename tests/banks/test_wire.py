@@ -103,6 +103,13 @@ async def test_an_answer_is_read(tcp_server: TcpServer) -> None:
         (http(b'{"code":1' + b"0" * 5_000 + b"}"), "garbage"),
         (http('{"code":۷}'.encode()), "garbage"),
         (http(b'{"code":7}trailing'), "garbage"),
+        (http(b'{"code":7,"code":7}'), "garbage"),
+        (http(b'{"code":8,"code":7}'), "garbage"),
+        (http(b'{"code":"x","code":7}'), "garbage"),
+        (http(b'{"\\u0063ode":8,"code":7}'), "garbage"),
+        (http(b'{"x":{"a":1,"a":2},"code":7}'), "garbage"),
+        (http(b'{"x":[{"a":1,"a":2}],"code":7}'), "garbage"),
+        (http(b'{"code":7,"x":' + b"[" * 30_000 + b"]" * 30_000 + b"}"), "garbage"),
         (http(b'\xff\xfe{"code":7}'), "garbage"),
         (http(b"[" * 50_000), "garbage"),
         (http(b"<html>please wait</html>"), "garbage"),
@@ -124,6 +131,21 @@ async def test_what_is_no_answer_is_silence(tcp_server: TcpServer, said: bytes, 
         answer, call = await ask(url)
     assert answer == Silent(why)
     assert call.outcome == why
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b' {"Code":8,"code":7,"CODE":9} ',
+        b'{"x":{"code":8},"code":7,"y":[{"code":9},{"code":10}]}',
+        b'{"code":7,"x":[1e400,-0.5,null,true,"\\u06cc"]}',
+        '{"code":7,"x":"پیام"}'.encode(),
+        '{"code":7,"x":"پیام"}'.encode("windows-1256", "replace"),
+    ],
+)
+async def test_what_nobody_asked_for_spoils_no_answer(tcp_server: TcpServer, said: bytes) -> None:
+    async with tcp_server(saying(http(said))) as url:
+        assert (await ask(url))[0] == Answer(7)
 
 
 async def test_nobody_listens(tcp_server: TcpServer) -> None:
