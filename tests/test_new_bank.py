@@ -122,6 +122,15 @@ def test_a_list_that_is_not_as_it_was_is_left_alone(with_bank: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def test_a_name_that_ends_like_another_does_not_stand_in_the_way(with_bank: Path) -> None:
+    for name in ("mysandbox", "oursandbox"):
+        passes(with_bank, "scripts/new-bank", name)
+    code = "from mopos.banks import catalogue, sims; print(*catalogue.KINDS, *sims.SIMS)"
+    kinds = passes(with_bank, sys.executable, "-c", code).split()
+    assert [kinds.count(name) for name in (NAME, "sandbox", "mysandbox", "oursandbox")] == [2, 2, 2, 2]
+    passes(with_bank, "ruff", "format", "--check", *(path for path in LISTS if path.endswith(".py")))
+
+
 def refuses(tree: Path, name: str, why: str) -> None:
     """Nothing is written, and it says why."""
     before = contents(tree)

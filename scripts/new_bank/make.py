@@ -27,15 +27,16 @@ WRITTEN = {
     "verify.json": "tests/wire/{name}/verify.json",
 }
 
-# Where banks are listed: after which text, and what is added. The sandbox stands in each list.
+# Where banks are listed: after which text, and what is added. The sandbox stands in each list, on a line of its own. Its
+# indent belongs to the text, as another name may end like it.
 LISTED: dict[str, tuple[tuple[str, str], ...]] = {
     "src/mopos/banks/catalogue.py": (
         ("from __future__ import annotations\n", "\nfrom mopos.banks import {name}"),
-        ("sandbox.KIND,", " {name}.KIND,"),
+        ("        sandbox.KIND,\n", "        {name}.KIND,\n"),
     ),
     "src/mopos/banks/sims.py": (
         ("from __future__ import annotations\n", "\nfrom mopos.banks import {name}_sim"),
-        ('"sandbox": sandbox_sim.SIM,', ' "{name}": {name}_sim.SIM,'),
+        ('    "sandbox": sandbox_sim.SIM,\n', '    "{name}": {name}_sim.SIM,\n'),
     ),
     ".importlinter": (
         ("    mopos.banks.sandbox\n", "    mopos.banks.{name}\n"),
