@@ -72,6 +72,7 @@ CODES: tuple[AnswerCode, ...] = (
     _R("-7", _M.NO, "مبلغ پذیرفتنی نیست", "amount outside of what the bank takes", _D.LIMIT_EXCEEDED),
     _R("-8", _M.UNSURE, "شمارهٔ سفارش تکراری است", "the order number was used before"),
     _R("-9", _M.UNSURE, "ساختار درخواست نادرست است", "malformed request"),
+    _R("-10", _M.NO, "نشانی بازگشت در دامنهٔ ثبت‌شده نیست", "return address not registered", _D.NOT_ACCEPTED),
     *SWITCH_CODES,
 )
 _BY_CODE = by_code(CODES)
@@ -130,10 +131,7 @@ class Newbank:
         if isinstance(answer, Silent):
             return _not_accepted(answer)
         if answer.code != 0:
-            refusal = _no(answer.code)
-            # Before anybody has paid, no other no is one.
-            tells = isinstance(refusal, Declined) and refusal.reason is Decline.LIMIT_EXCEEDED
-            return refusal if tells else Silent(f"code_{answer.code}")
+            return _not_opened(answer.code)
         if answer.token is None or not _TOKEN.fullmatch(answer.token):
             return GARBAGE
         return Opened(answer.token, Redirect("GET", self._page_url, {"token": answer.token}))
@@ -222,6 +220,14 @@ class Newbank:
 
 def _not_accepted(answer: Silent) -> Declined | Silent:
     return Declined(Decline.NOT_ACCEPTED, "-1") if answer.why == "http_401" else answer
+
+
+def _not_opened(code: int) -> Declined | Silent:
+    """Before anybody has paid, no other no is one."""
+    row = _BY_CODE.get(str(code))
+    if row is None or row.decline is None or row.decline not in (Decline.LIMIT_EXCEEDED, Decline.NOT_ACCEPTED):
+        return Silent(f"code_{code}")
+    return Declined(row.decline, row.code)
 
 
 def _means(code: int) -> Means:

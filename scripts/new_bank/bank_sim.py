@@ -1,7 +1,7 @@
 """The other side of Newbank: its API for the gateway, and the door of its page.
 
-It is spoken to over HTTP only, and knows nothing of the gateway but terminal and key. What it shares with other
-simulated banks is in `sim/`. It never imports our connector: both are written from the bank's guide.
+It is spoken to over HTTP only, and knows nothing of the gateway but terminal, key and registered domain. What it shares
+with other simulated banks is in `sim/`. It never imports our connector: both are written from the bank's guide.
 """
 
 # Change: be as strict as the guide. What the real bank refuses must be refused here, or no test will find it.
@@ -42,6 +42,7 @@ _SAYS: dict[int, int] = {
     Code.ORDER_USED: -8,
     Code.FORMAT_ERROR: -9,
 }
+WRONG_DOMAIN = -10
 
 # --- the gateway's door -----------------------------------------------------------------------------------------------
 
@@ -72,21 +73,30 @@ async def open_order(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
-    if fault is Fault.REFUSED:
-        return _say(Code.FORMAT_ERROR)
-    if not re.fullmatch(r"[0-9]{1,20}", asked.order) or not _CALLBACK.fullmatch(asked.callback):
-        return _say(Code.FORMAT_ERROR)
+    terminal = bank.terminals[asked.terminal]
+    wrong = Code.FORMAT_ERROR if fault is Fault.REFUSED else _what_is_wrong(asked, terminal)
+    if wrong:
+        return _say(wrong)
     opened = bank.book.open(
         asked.terminal,
         asked.order,
         asked.amount,
         asked.callback,
+        # Change: True where the browser comes back by GET.
         return_by_get=False,
         description=harmless(asked.description),
     )
     if isinstance(opened, Code):
         return _say(opened)
     return await spoil(bank, fault, _say(Code.DONE, token=opened.token))
+
+
+def _what_is_wrong(asked: _TokenRequest, terminal: Terminal) -> int:
+    """The code that a new order is refused with; 0: nothing."""
+    if not re.fullmatch(r"[0-9]{1,20}", asked.order) or not _CALLBACK.fullmatch(asked.callback):
+        return Code.FORMAT_ERROR
+    # Change: the code for a return address that lies outside of the domain which the merchant has registered.
+    return Code.DONE if terminal.returns_to(asked.callback) else WRONG_DOMAIN
 
 
 @post("/api/verify", status_code=200)
@@ -183,7 +193,17 @@ def _forged_returns(order: Order, ref: str) -> Sequence[dict[str, str]]:
 _TERMINAL = Terminal(number="30000001", key="newbank-key")
 
 SIM = Simulator(
-    face=Face("بانک تازه (شبیه‌ساز)", "Newbank (simulator)", _return_fields, _forged_returns),
+    face=Face(
+        "بانک تازه (شبیه‌ساز)",
+        "Newbank (simulator)",
+        _return_fields,
+        _forged_returns,
+        # Change: False where the guide does not say that buyers are let in by their browser's `Referer` (then say so in
+        # `PROTOCOLS` of the contract too).
+        asks_referer=True,
+        # Change: False where the bank's yes tells no amount.
+        tells_amount=True,
+    ),
     doors=(open_order, verify, inquire, reverse, come_in),
     terminal=_TERMINAL,
     credentials={"terminal": _TERMINAL.number, "key": _TERMINAL.key},

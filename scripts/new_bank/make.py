@@ -27,8 +27,8 @@ WRITTEN = {
     "verify.json": "tests/wire/{name}/verify.json",
 }
 
-# Where banks are listed: after which text, and what is added. The sandbox stands in each list, on a line of its own. Its
-# indent belongs to the text, as another name may end like it.
+# Where banks are listed: after which text, and what is added. The sandbox stands in each list, on a line of its own.
+# The indent belongs to the text: another name may end like it.
 LISTED: dict[str, tuple[tuple[str, str], ...]] = {
     "src/mopos/banks/catalogue.py": (
         ("from __future__ import annotations\n", "\nfrom mopos.banks import {name}"),

@@ -584,6 +584,49 @@ def shown(amount: int) -> str:
     return persian_digits(f"{amount:,}".replace(",", "٬"))
 
 
+# --- from where, and back to where ------------------------------------------------------------------------------------
+
+# Names of hosts are the same in small and capital letters, in the bank's list too.
+REGISTERED = "Shop.Example"
+
+
+@pytest.fixture
+async def registered(name: str, begin: Callable[..., Process]) -> AsyncIterator[Gateway]:
+    """Our connector to a bank where our domain is registered."""
+    async with gateway_at(KINDS[name], SIMS[name], begin(domain=REGISTERED).url) as one:
+        yield one
+
+
+async def test_only_the_registered_domain_is_returned_to(registered: Gateway) -> None:
+    for url in ("https://shop.example/r", "https://PAY.shop.example:8443/r/x?y=z", "http://a.b.shop.example"):
+        assert (await registered.open(return_url=url)).opened.token
+    for url in (
+        "https://evil.example/r",
+        "https://myshop.example/r",
+        "https://shop.example.evil.example/r",
+        "https://shop.example@evil.example/r",
+        "https://evil.example/shop.example?shop.example",
+    ):
+        order = new_order(return_url=url)
+        answer = await registered.bank.open(order)
+        assert isinstance(answer, Declined | Silent), url
+        assert getattr(answer, "why", "code_").startswith("code_"), answer
+        assert (await registered.book(Attempt(order.number, order.amount, None))).stage == ""
+
+
+async def test_only_who_comes_from_the_registered_domain_gets_in(registered: Gateway) -> None:
+    sent = await registered.open(return_url="https://pay.shop.example/r")
+    strangers = ("", "https://evil.example/", "https://myshop.example/", "https://evil.example/shop.example")
+    for referer in strangers:
+        page = await enter(registered.browser, replace(sent.way, referer=referer))
+        let_in = page.status_code == 200 and 'name="card"' in page.text
+        assert let_in is not registered.protocol.asks_referer, referer
+    assert (await registered.book(sent.attempt)).stage == "open"
+    for referer in ("https://pay.shop.example/", "https://SHOP.example/cart"):
+        page = await enter(registered.browser, replace(sent.way, referer=referer))
+        assert read_form(page.text, str(page.url), having="card")
+
+
 # --- silence ----------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from litestar import Response, get, post
@@ -210,8 +209,7 @@ def _leads_to(terminal: Terminal, url: str) -> bool:
     """Whether an address lies in the domain that the merchant has registered."""
     if not _CALLBACK.fullmatch(url) or len(url) > CALLBACK_LENGTH_MAX:
         return False
-    host = urlsplit(url).hostname or ""
-    return not terminal.domain or host == terminal.domain or host.endswith(f".{terminal.domain}")
+    return terminal.returns_to(url)
 
 
 # --- what is asked about a sale ---------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ import re
 from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -134,7 +133,7 @@ def _objection(bank: Running, asked: _PaymentRequest) -> int:
         (asked.merchant_id == terminal.merchant_id, WRONG_MERCHANT),
         (_is_signed(terminal, signed_text, asked.sign_data), WRONG_SIGNATURE),
         (_is_now(asked.local_date_time, bank.clock()), CLOCKS_DIFFER),
-        (_is_inside(asked.return_url, terminal.domain), WRONG_RETURN),
+        (_leads_to(terminal, asked.return_url), WRONG_RETURN),
         (0 < asked.order_id <= ORDER_ID_MAX, WRONG_ORDER),
         (bool(_ADDITIONAL_DATA.fullmatch(asked.additional_data)), WRONG_DATA),
         # These change who may pay, or who is paid. Nothing here does that, so nobody may believe it.
@@ -169,11 +168,10 @@ def _is_now(text: str, now: datetime) -> bool:
     return False
 
 
-def _is_inside(url: str, domain: str) -> bool:
+def _leads_to(terminal: Terminal, url: str) -> bool:
     if len(url) > RETURN_URL_LENGTH_MAX or not _RETURN_URL.fullmatch(url):
         return False
-    host = urlsplit(url).hostname or ""
-    return not domain or host == domain or host.endswith(f".{domain}")
+    return terminal.returns_to(url)
 
 
 @post("/vpg/api/v0/Advice/Verify", status_code=200)

@@ -13,7 +13,6 @@ import string
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Response, get, post
@@ -126,8 +125,7 @@ def _leads_to(terminal: Terminal, url: str) -> bool:
     """Whether an address lies in the domain that the merchant has registered."""
     if not _REDIRECT.fullmatch(url) or len(url) > REDIRECT_LENGTH_MAX:
         return False
-    host = urlsplit(url).hostname or ""
-    return not terminal.domain or host == terminal.domain or host.endswith(f".{terminal.domain}")
+    return terminal.returns_to(url)
 
 
 def _no_token(state: int) -> Response[bytes]:

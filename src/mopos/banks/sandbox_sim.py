@@ -90,7 +90,7 @@ async def open_order(request: AnyRequest) -> Response[bytes]:
     fault = bank.next_fault(None, "open")
     if spoiled := await instead(bank, fault):
         return spoiled
-    if fault is Fault.REFUSED or not _acceptable(asked):
+    if fault is Fault.REFUSED or not _acceptable(asked, bank.terminals[asked.terminal]):
         return _say(_Answer(Code.FORMAT_ERROR, asked.terminal, asked.order))
     opened = bank.book.open(
         asked.terminal,
@@ -215,12 +215,13 @@ async def _signed(request: AnyRequest, bank: Running, read: Callable[[bytes], As
     return asked
 
 
-def _acceptable(asked: _TokenRequest) -> bool:
+def _acceptable(asked: _TokenRequest, terminal: Terminal) -> bool:
     """Whether order number, return address and description are such as the bank can keep and show."""
     return (
         bool(_ORDER_NUMBER.fullmatch(asked.order))
         and bool(_RETURN_URL.fullmatch(asked.return_url))
         and len(asked.return_url) <= RETURN_URL_LENGTH_MAX
+        and terminal.returns_to(asked.return_url)
         and len(asked.description) <= DESCRIPTION_LENGTH_MAX
     )
 

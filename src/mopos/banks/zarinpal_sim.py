@@ -18,7 +18,6 @@ import re
 import string
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Generic, Literal, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Response, get, post
@@ -163,8 +162,7 @@ def _not_acceptable(asked: _Payment, terminal: Terminal, rial: int) -> Response[
         return _invalid("order_id", "Here it has digits only.")
     if asked.metadata.card_pan:
         return _invalid("card_pan", "Here every card may pay.")
-    host = urlsplit(asked.callback_url).hostname or ""
-    if terminal.domain and host != terminal.domain and not host.endswith(f".{terminal.domain}"):
+    if not terminal.returns_to(asked.callback_url):
         return _bad(-14)
     return _bad(-41) if rial > AMOUNT_RIAL_MAX else None
 

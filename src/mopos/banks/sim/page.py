@@ -32,7 +32,7 @@ from mopos.banks.sim.cards import (
     Ending,
     spaced,
 )
-from mopos.banks.sim.state import AnyRequest, Face, Running, running
+from mopos.banks.sim.state import AnyRequest, Face, Running, lies_in, running
 from mopos.banks.sim.texts import TEXTS
 from mopos.base.clock import TEHRAN, jalali
 from mopos.base.ids import has_check_digit
@@ -73,9 +73,8 @@ def enter(request: AnyRequest, token: str, *, return_by_get: bool | None = None)
 
 def _comes_from_merchant(request: AnyRequest, order: Order) -> bool:
     """A browser's `Referer` of the merchant's host, as registered with the bank, or else as the order returns to."""
-    host = urlsplit(request.headers.get("referer", "")).hostname or ""
     domain = running(request).terminals[order.terminal].domain or urlsplit(order.return_url).hostname or ""
-    return host == domain or host.endswith(f".{domain}")
+    return lies_in(request.headers.get("referer", ""), domain)
 
 
 @post("/pay/shown", status_code=200)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from litestar import Request
@@ -15,6 +16,12 @@ from mopos.banks.sim.cards import Fault
 from mopos.base.clock import Clock
 
 AnyRequest = Request[Any, Any, Any]
+
+
+def lies_in(url: str, domain: str) -> bool:
+    """Whether an address lies in a domain or in a part of it. Small and capital letters are the same in both."""
+    host, domain = urlsplit(url).hostname or "", domain.lower()
+    return host == domain or host.endswith(f".{domain}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,10 @@ class Terminal:
     """The merchant's registered domain: return addresses lie inside of it. Empty: any."""
     verifies_itself: bool = False
     """Whether the bank is set to verify this merchant's payments by itself, where a payment may say otherwise."""
+
+    def returns_to(self, url: str) -> bool:
+        """Whether a return address lies in the registered domain."""
+        return not self.domain or lies_in(url, self.domain)
 
 
 @dataclass(frozen=True, slots=True)
