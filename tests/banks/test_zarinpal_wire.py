@@ -389,6 +389,14 @@ GARBLED: list[bytes | dict[str, Any]] = [
     {"data": [DATA], "errors": []},
     {"data": "100", "errors": []},
     {"data": DATA, "errors": {"code": -51}},
+    {"data": DATA, "errors": {"message": "canary"}},
+    {"data": DATA, "errors": {"code": None}},
+    {"data": DATA, "errors": {"validations": []}},
+    {"data": DATA, "errors": {"code": True}},
+    {"data": [], "errors": {"message": "canary"}},
+    {"data": [], "errors": {"code": True}},
+    {"data": [], "errors": {"code": -51.0}},
+    {"data": [], "errors": {"code": [-51]}},
     {"data": [], "errors": DATA},
     {"data": {"code": -51}, "errors": {"code": -51}},
     {"data": [], "errors": [{"code": -51}]},
@@ -423,6 +431,12 @@ async def test_attack_01_a_yes_that_is_not_whole_is_no_answer(tcp_server: TcpSer
 
     heard = await each(tcp_server, "verify", {at: saying(coded(said)) for at, said in enumerate(GARBLED)})
     assert [(GARBLED[at], answer) for at, answer in heard.items() if answer != Silent("garbage")] == []
+
+
+async def test_errors_that_say_nothing_spoil_no_yes(tcp_server: TcpServer) -> None:
+    said = [with_data() | {"errors": nothing} for nothing in ([], {}, None)] + [{"data": DATA}]
+    heard = await each(tcp_server, "verify", {at: saying(one) for at, one in enumerate(said)})
+    assert [answer for answer in heard.values() if not isinstance(answer, Confirmed)] == []
 
 
 @pytest.mark.parametrize("verb", VERBS)

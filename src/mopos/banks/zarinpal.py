@@ -198,13 +198,9 @@ class _Data(msgspec.Struct, frozen=True):
     authorities: Annotated[list[_Waiting], msgspec.Meta(max_length=UNVERIFIED_MAX)] = []
 
 
-class _Errors(msgspec.Struct, frozen=True):
-    code: int | str | None = None
-
-
 class _Said(msgspec.Struct, frozen=True):
     data: _Data | _Nothing | None = None
-    errors: _Errors | _Nothing | None = None
+    errors: dict[str, Any] | _Nothing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +212,8 @@ class _Answer:
 
 
 class _Reader:
-    """Reads `data` and `errors` by their shapes. Two codes, or none, are no answer; a yes among the errors neither."""
+    """Reads `data` and `errors` by their shapes. Two codes, or none, are no answer; a yes among errors, or beside them,
+    is none either."""
 
     def __init__(self) -> None:
         self._json = AnswerReader(_Said)
@@ -226,12 +223,13 @@ class _Reader:
         if isinstance(said, Silent):
             return said
         data = said.data if isinstance(said.data, _Data) else _Data()
-        error = said.errors.code if isinstance(said.errors, _Errors) else None
-        told = [str(code) for code in (data.code, error) if code is not None]
-        if len(told) != 1 or not _CODE.fullmatch(told[0]):
+        errors = said.errors if isinstance(said.errors, dict) else {}
+        if errors and data.code is not None:
             return GARBAGE
-        code = int(told[0])
-        return GARBAGE if error is not None and code in (DONE, VERIFIED_BEFORE) else _Answer(code, data)
+        told = matching(_CODE, errors.get("code") if errors else data.code)
+        if not told or (errors and int(told) in (DONE, VERIFIED_BEFORE)):
+            return GARBAGE
+        return _Answer(int(told), data)
 
 
 _READER = _Reader()
