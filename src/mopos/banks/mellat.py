@@ -431,7 +431,8 @@ KIND = Kind(
         "gets the money back after 20 minutes.",
         "Asked about a sale, it says no by code 48 only; a card's code or the page's is no answer there.",
         "The bank never says which amount it took. A payment is bound to the order number, and its amount is the one "
-        "that was asked for when it was opened.",
+        "that was asked for when it was opened. So terminals must have the discount scheme off: with it the bank takes "
+        "less than was ordered, and tells so to the browser only (`FinalAmount`).",
         "Not in the guide: codes 20, 26 to 30, 36 to 39, 49, 56, 57, 115 to 117, 211 and 997; whether verify of a "
         "settled sale says 43 or 45 (both are a yes); whether a wrong password is 24 or 23.",
     ),

@@ -378,5 +378,7 @@ KIND = Kind(
         "Not certain: whether a verify that comes too late is answered 101 or 1105; both are read as given back.",
         "Not certain: whether a buyer whose time was over is sent back with the page's own code 1031.",
         "Terminals that must split each payment (1104) are not served.",
+        "In our books a RetrivalRefNo pays one attempt, for ever, of all terminals at this bank: a payment that comes "
+        "with the reference of another one is left to a person.",
     ),
 )
