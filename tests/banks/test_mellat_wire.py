@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from mopos.banks import mellat
 from mopos.banks.asking import after_return, is_about
 from mopos.banks.kind import Access, AnswerCode, CredentialsWrong, Means, by_code
 from mopos.banks.mellat import CODES, FACTS, KIND, Mellat, redact
@@ -285,7 +286,7 @@ async def test_a_description_is_text_and_nothing_else(tcp_server: TcpServer, des
 )
 async def test_a_return_is_read(tcp_server: TcpServer, name: str, returned: Returned) -> None:
     async with scripted(tcp_server, b"") as at:
-        assert at.bank.read_return(form(name)) == returned
+        assert at.bank.read_return(form(name)) == mellat.read_return(form(name)) == returned
         assert is_about(returned, ATTEMPT)
 
 

@@ -259,18 +259,7 @@ class Mellat:
         return Silent(f"code_{said.code}") if reason is None else Declined(reason, said.code)
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        """`FinalAmount` is left out: it is the amount by the browser's word, and the bank itself never tells one. A
-        return that does not say whose it is names an order and a token that nobody has."""
-        code = fields.get("ResCode", "")
-        return Returned(
-            claims_paid=code == DONE,
-            bank_ref=matching(_REF, fields.get("SaleReferenceId")) or None,
-            masked_pan=matching(_MASKED_PAN, fields.get("CardHolderPan")),
-            order_number=fields.get("SaleOrderId", ""),
-            token=fields.get("RefId", ""),
-            reason=RETURNED.get(code, Decline.OTHER),
-            code=matching(_RES_CODE, code),
-        )
+        return read_return(fields)
 
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
         """Verify and settle. Silence between the two is healed by asking again: both may be said any number of
@@ -357,6 +346,24 @@ class Mellat:
         }
         body = _envelope(operation, {**known, **members})
         return await self._wire.post(SERVICE_PATH, body, _READERS[operation], _HEADERS, about=about, verb=operation)
+
+
+def read_return(fields: Mapping[str, str]) -> Returned:
+    """What the browser brought back from whatever terminal: its reference will be wanted also when the terminal's
+    credentials cannot be read just now.
+
+    `FinalAmount` is left out: it is the amount by the browser's word, and the bank itself never tells one. A return
+    that does not say whose it is names an order and a token that nobody has."""
+    code = fields.get("ResCode", "")
+    return Returned(
+        claims_paid=code == DONE,
+        bank_ref=matching(_REF, fields.get("SaleReferenceId")) or None,
+        masked_pan=matching(_MASKED_PAN, fields.get("CardHolderPan")),
+        order_number=fields.get("SaleOrderId", ""),
+        token=fields.get("RefId", ""),
+        reason=RETURNED.get(code, Decline.OTHER),
+        code=matching(_RES_CODE, code),
+    )
 
 
 def _confirmed(attempt: Attempt, ref: str) -> Confirmed:
