@@ -278,12 +278,44 @@ def test_the_book_of_another_terminal_is_refused_at_once(clock: HandClock, tmp_p
     assert shown["stage"] == "taken"
 
 
+# As books were written before orders kept their unit, and buyers their coming.
+OLD_BOOK = b"""\
+{"entry":{"seq":1,"at":"2026-11-24T08:30:00Z","what":"opened","order":"1001","terminal":"10000001"},"opening":\
+{"number":"1001","terminal":"10000001","token":"t","amount":250000,"return_url":"http://shop/","return_by_get":false,\
+"description":""}}
+{"entry":{"seq":2,"at":"2026-11-24T08:30:00Z","what":"taken","order":"1001","terminal":"10000001","rial":250000,\
+"ref":"415342474710","trace":"228113","pan":"603799******0014","card":"paid"}}
+"""
+
+
+def test_an_old_book_is_read(clock: HandClock, tmp_path: Path) -> None:
+    path = tmp_path / "book.jsonl"
+    path.write_bytes(OLD_BOOK)
+    book = new_book(clock, path=path, terminals=["10000001"])
+    order = book.find("10000001", "1001")
+    assert order is not None
+    assert (order.stage, order.unit_rial, order.entered) == (Stage.TAKEN, 1, False)
+    assert book.verify(order) == Code.DONE
+    book.close()
+
+
+@pytest.mark.parametrize("cut", ["", "{", '{"entry":', '{"coming":{"number":"1', '{"entry":{"seq":3,"at"'])
+def test_half_a_line_at_the_end_is_cut_away(clock: HandClock, tmp_path: Path, cut: str) -> None:
+    path = tmp_path / "book.jsonl"
+    for before in (b"", OLD_BOOK):
+        path.write_bytes(before + cut.encode())
+        new_book(clock, path=path).close()
+        assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("text", "where"),
     [
         (b"GIF89a", "end"),
         (b"\x00\xff\n", "line 1"),
-        (b"{}\n[]\n", "line 2"),
+        (b"{}\n", "line 1"),
+        (b'{"seq":1,"what":"order"}\n', "line 1"),
+        (b'{"settings":{}}', "end"),
         (b'{"entry":{"seq":1,"at":"2026-11-24T08:30:00Z","what":"taken","order":"1","terminal":"1"}}\n', "line 1"),
         (b'{"entry":{"seq":1,"at":"yesterday"}}\n', "line 1"),
         (b'{"coming":{"number":"1","terminal":"1"}}\n{"ent', "line 1"),

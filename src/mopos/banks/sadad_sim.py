@@ -3,8 +3,7 @@ back.
 
 It is spoken to over HTTP only, and is as strict as the bank's guide says: the signature is computed again, an order
 number is good once for ever, the buyer must come from the registered domain. Terminals do not split, and every card may
-pay: who asks for more is refused. What it shares with the simulators of
-other banks is in `sim/`.
+pay: who asks for more is refused. What it shares with the simulators of other banks is in `sim/`.
 """
 
 from __future__ import annotations

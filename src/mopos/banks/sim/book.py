@@ -189,6 +189,10 @@ class Sum:
         self.rial += rial
 
 
+# How each line of the file begins, also one that was cut off.
+_STARTS = (b'{"entry":', b'{"coming":')
+
+
 class WrongBook(Exception):
     """A file is not this bank's book. Says why, in one line; the file is as it was."""
 
@@ -523,16 +527,17 @@ class Book:
                 known = ", ".join(sorted(terminals))
                 raise WrongBook(f"{path} is the book of terminal {line.opening.terminal}; this bank knows {known}")
         if whole < len(kept):
-            if not kept.startswith(b"{", whole):
+            if not any(start.startswith(kept[whole:][: len(start)]) for start in _STARTS):
                 raise WrongBook(f"{path} is no book of a simulated bank: see its end")
             os.truncate(path, whole)
 
     def _replay(self, line: _Line) -> None:
         entry, coming = line.entry, line.coming
-        if coming is not None:
+        if entry is None:
+            if coming is None:
+                raise ValueError("neither")
             order = self._orders[coming.terminal, coming.number]
             order.entered, order.return_by_get = True, coming.return_by_get
-        if entry is None:
             return
         if line.opening is not None:
             self._enter(_opened(line.opening, entry.at))

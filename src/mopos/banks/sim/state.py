@@ -20,7 +20,10 @@ AnyRequest = Request[Any, Any, Any]
 
 def lies_in(url: str, domain: str) -> bool:
     """Whether an address lies in a domain or in a part of it. Small and capital letters are the same in both."""
-    host, domain = urlsplit(url).hostname or "", domain.lower()
+    try:
+        host, domain = urlsplit(url).hostname or "", domain.lower()
+    except ValueError:
+        return False  # a bracket without its other one
     return host == domain or host.endswith(f".{domain}")
 
 
