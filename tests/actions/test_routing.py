@@ -13,10 +13,12 @@ from mopos.actions import audit, set_fees
 from mopos.actions.ask_bank import ask_bank_about_due
 from mopos.actions.credentials import KeyUnknown
 from mopos.actions.finish_attempt import finish_attempt
+from mopos.actions.no_bank import NoBank
 from mopos.actions.register_purchase import register_purchase
 from mopos.actions.report_result import report_result
 from mopos.actions.send_to_bank import BankUnavailable, send_to_bank
 from mopos.actions.terminals import CLOSE_AFTER, NoTerminal, Terminals
+from mopos.banks import mellat
 from mopos.banks.port import Accepted, Decline, Declined, Order, Returned, Silent
 from mopos.banks.wire import Transcript
 from mopos.base.db import Database
@@ -702,6 +704,32 @@ async def test_credentials_that_cannot_be_read_stop_nobody_else(banks, store_fro
     await banks.refresh()
     assert banks.terminals.all[1].health.why is None
     assert banks.terminals.all[2].health.why is Why.NO_CREDENTIALS
+
+
+async def test_the_reference_that_only_a_browser_brings_is_kept_while_credentials_cannot_be_read(banks, store_front):
+    """Mellat's returns can be read by anybody, and it answers only about the reference."""
+    await banks.rule(1)
+    banks.at[1].facts = replace(FACTS, asks_by_ref=True)
+    purchase = await store_front.at_bank()
+    banks.at[1].buyer_pays(purchase.order_number, ref="123456789012")
+    brought = {
+        "ResCode": "0",
+        "SaleReferenceId": "123456789012",
+        "SaleOrderId": purchase.order_number,
+        "RefId": purchase.bank_token,
+    }
+    nobody = NoBank(banks.at[1].facts, mellat.read_return)
+    assert nobody.read_return(brought) == mellat.read_return(brought)
+    assert nobody.read_return(brought | {"ResCode": "17"}).claims_paid, "a return is a reason to ask, never a no"
+    without = replace(banks.services, terminals=Terminals.single(nobody))
+    stranger = {**brought, "SaleOrderId": "1", "SaleReferenceId": "210987654321"}
+    for fields in (stranger, brought):
+        await finish_attempt(without, purchase.ref, fields)
+    assert (await store_front.now(purchase)).state is State.UNKNOWN
+    banks.clock.pass_by(minutes=10)
+    await ask_bank_about_due(banks.services)
+    paid = await store_front.now(purchase)
+    assert (paid.state, paid.returned_ref, paid.bank_ref) == (State.PAID, "123456789012", "123456789012")
 
 
 async def test_a_key_that_a_process_was_not_started_with_takes_no_working_connector_away(banks, store_front):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from mopos.banks.catalogue import KINDS
@@ -19,13 +19,17 @@ class NoBank:
     """The verbs of `banks/port.py`, all of them silent: what is under way there stays open until it can be asked."""
 
     facts: Facts
+    read: Callable[[Mapping[str, str]], Returned] | None = None
+    """Reads a return without credentials, where its bank's returns can be read so."""
 
     async def open(self, order: Order) -> Silent:
         return _SILENT
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        # Not that it was not paid, which some banks' browsers may say for good: that it has to be asked.
-        return Returned(claims_paid=True)
+        # Not that it was not paid, which some banks' browsers may say for good: that it has to be asked. The bank may
+        # want the reference for that, and it is brought once.
+        said = self.read(fields) if self.read is not None else Returned(claims_paid=True)
+        return replace(said, claims_paid=True)
 
     async def verify(self, attempt: Attempt) -> Silent:
         return _SILENT
@@ -55,4 +59,4 @@ def no_bank(terminal: Terminal) -> NoBank:
     if kind is None:
         never = timedelta(0)
         return NoBank(Facts(terminal.bank, terminal.bank, terminal.bank, never, never))
-    return NoBank(kind.facts_with(terminal.deadlines))
+    return NoBank(kind.facts_with(terminal.deadlines), kind.read_return)

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from mopos.banks.port import Bank, Decline, Facts
+from mopos.banks.port import Bank, Decline, Facts, Returned
 from mopos.banks.wire import Transcript
 from mopos.base.secret import Secret
 
@@ -95,6 +95,9 @@ class Kind:
     fields: tuple[CredentialField, ...]
     codes: tuple[AnswerCode, ...]
     make: Callable[[Access], Bank]
+    read_return: Callable[[Mapping[str, str]], Returned] | None = None
+    """Reads what a browser brought back from whichever terminal, where that needs no credentials: as its connector does
+    it, for a terminal whose credentials cannot be read just now."""
     notes: tuple[str, ...] = ()
     """For the reference: what is peculiar, and what is not certain."""
 
