@@ -286,11 +286,14 @@ async def test_a_bank_that_was_asked_late_is_asked_until_it_has_answered(shop, b
 def confirming(bank):
     """A bank whose only question confirms what it finds, and whose browser's no is believed."""
     bank.facts = replace(bank.facts, can_inquire=False)
-    bank.read_return = lambda fields: Returned(fields["State"] == "OK", reason=Decline.CANCELLED, code="1")
+    codes = {"Canceled": "1"}
+    bank.read_return = lambda fields: Returned(
+        fields["State"] == "OK", reason=Decline.CANCELLED, code=codes.get(fields["State"], "")
+    )
     return bank
 
 
-NO = {"State": "Canceled"}
+NO, UNREADABLE = {"State": "Canceled"}, {"State": "?"}
 
 
 @pytest.mark.parametrize("ends_by", ["answer", "killed"])
@@ -339,7 +342,9 @@ async def test_a_buyer_who_never_returns_costs_a_bank_few_questions(shop, confir
     assert len(confirming.calls) <= 9, confirming.calls
 
 
-@pytest.mark.parametrize(("comes_back", "end"), [(OK, State.UNKNOWN), (None, State.EXPIRED)])
+@pytest.mark.parametrize(
+    ("comes_back", "end"), [(OK, State.UNKNOWN), (UNREADABLE, State.UNKNOWN), (None, State.EXPIRED)]
+)
 async def test_what_a_bank_may_have_confirmed_is_no_no_because_it_knows_nothing_of_it(
     shop, confirming, clock, comes_back, end
 ):

@@ -52,7 +52,7 @@ async def finish_attempt(services: Services, ref: str, fields: Mapping[str, str]
         ref,
         now=now,
         next_check_at=now + lease(services),
-        data={"claims_paid": returned.claims_paid},
+        data=_claims(returned),
         hint=_hint(bank.facts, returned),
     )
     if claimed is None:
@@ -83,6 +83,12 @@ async def ask_about(
         purchase = replace(purchase, state=listed.end, version=purchase.version + 1)
     answer = await ask(services.terminals.of(purchase.terminal_id), at_bank(purchase, returned))
     return answer, await record_answer(services, purchase, answer, actor=actor)
+
+
+def _claims(returned: Returned) -> dict[str, Any]:
+    """What a browser said, for the journal. Without a `code` it was not the bank's no."""
+    said_no = returned.code and not returned.claims_paid
+    return {"claims_paid": returned.claims_paid} | ({"code": returned.code} if said_no else {})
 
 
 def _claim(services: Services, purchase: Purchase) -> Move | None:
@@ -145,12 +151,12 @@ async def _by_rule(services: Services, purchase: Purchase, answer: Answer) -> An
     """Nobody can pay an attempt any more whose bank's page has closed, and what was paid unconfirmed was given back by
     now: "not yet" is a no then.
 
-    Not where the bank may have confirmed it to us: the buyer came back as one who has paid, our only question, which
+    Not where the bank may have confirmed it to us: the buyer came back without the bank's no, our only question, which
     confirms, was met by silence, and now the bank knows nothing of it."""
     is_open = not isinstance(answer, Pending) or purchase.attempt_state == "FAILED"
     if is_open or services.clock() < over_at(services, purchase):
         return answer
-    if not facts_of(services, purchase).can_inquire and await store.was_silent_of_paid(services.db, purchase):
+    if not facts_of(services, purchase).can_inquire and await store.was_silent_of_return(services.db, purchase):
         return Silent("perhaps_confirmed")
     return Declined(Decline.SESSION_EXPIRED, "never_paid")
 

@@ -681,13 +681,13 @@ async def claim_due(db: Database, *, now: datetime, lease_until: datetime, limit
     return [_purchase(row) for row in rows]
 
 
-async def was_silent_of_paid(db: Database, purchase: Purchase) -> bool:
-    """Whether the latest attempt's buyer came back as one who has paid, and its bank was silent after that."""
+async def was_silent_of_return(db: Database, purchase: Purchase) -> bool:
+    """Whether the latest attempt's buyer came back without the bank's no, and the bank was silent after that."""
     row = await db.one(
         """
         select 1 from journal r join journal s on s.purchase_id = r.purchase_id and s.version > r.version
         where r.purchase_id = %(id)s and r.attempt_id = %(attempt)s and r.event = 'returned'
-            and (r.data->>'claims_paid')::boolean and s.event = 'bank_silent' and s.attempt_id = r.attempt_id limit 1
+            and not r.data ? 'code' and s.event = 'bank_silent' and s.attempt_id = r.attempt_id limit 1
         """,
         {"id": purchase.id, "attempt": purchase.attempt_id},
     )
