@@ -429,6 +429,7 @@ KIND = Kind(
     ),
     codes=CODES,
     make=Mellat,
+    read_return=read_return,
     notes=(
         "Verified payments are settled at once, as some contracts never pay what was not settled. What is settled "
         "cannot be reversed, so a reversal is always too late (code 45).",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -163,6 +164,23 @@ _MASKED_PAN = re.compile(r"[0-9]{6}\*{4,6}[0-9]{4}")
 _STATE = re.compile(r"-?[0-9]{1,4}")
 
 
+def read_return(fields: Mapping[str, str]) -> Returned:
+    """What a browser brought back from whichever terminal. A "paid" without a receipt's number is neither a yes nor a
+    no, and what does not say whose it is is nobody's."""
+    said = without_case(fields)
+    state = _state(said)
+    return Returned(
+        claims_paid=state == PAID,
+        bank_ref=matching(_REF, said.get("refnum")) or None,
+        masked_pan=matching(_MASKED_PAN, said.get("securepan")),
+        # Every return names its order, also that of a cancel; "" is no order's number.
+        order_number=said.get("resnum", ""),
+        token=said.get("token") or None,
+        reason=STATES.get(state) or Decline.OTHER,
+        code=f"state {state}" if STATES.get(state) else "",
+    )
+
+
 class Saman:
     """The verbs of `banks/port.py` at Saman Kish."""
 
@@ -206,22 +224,12 @@ class Saman:
                 return GARBAGE
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        """A "paid" without a receipt's number is neither a yes nor a no. A return of another terminal, or one that does
-        not say whose it is, is nobody's."""
+        """A return of another terminal is nobody's."""
         said = without_case(fields)
-        state = _state(said)
         # MID is the terminal's number too.
         is_ours = all(said.get(name) in (None, "", self._terminal) for name in ("mid", "terminalid"))
-        return Returned(
-            claims_paid=state == PAID and is_ours,
-            bank_ref=matching(_REF, said.get("refnum")) or None,
-            masked_pan=matching(_MASKED_PAN, said.get("securepan")),
-            # Every return names its order, also that of a cancel; "" is no order's number.
-            order_number=said.get("resnum", "") if is_ours else "",
-            token=said.get("token") or None,
-            reason=STATES.get(state) or Decline.OTHER,
-            code=f"state {state}" if STATES.get(state) else "",
-        )
+        returned = read_return(fields)
+        return returned if is_ours else replace(returned, claims_paid=False, order_number="")
 
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
         """From a yes on the money is ours; there is no settle. A receipt may be asked about any number of times."""
@@ -382,6 +390,7 @@ KIND = Kind(
     fields=(CredentialField("terminal", r"[1-9][0-9]{0,14}", "شمارهٔ پایانه", "terminal number"),),
     codes=CODES,
     make=Saman,
+    read_return=read_return,
     notes=(
         "The bank knows the gateway by the address of its server, which must be registered; there is no key.",
         "The bank tells no finer reason than failed, so a buyer is never told that the balance was too low.",

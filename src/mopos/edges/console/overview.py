@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from litestar import Response
 
+from mopos.actions.manage_terminals import shown
 from mopos.base.clock import TEHRAN
-from mopos.domain.operators import desk, log, terminals
+from mopos.domain.operators import desk, log
 from mopos.domain.operators.desk import PAGE, Queued, Waiting
 from mopos.domain.operators.model import Duty
 from mopos.domain.operators.terminals import Health
@@ -38,7 +39,7 @@ class Tile(NamedTuple):
 async def show_overview(ask: Ask) -> Response[Any]:
     db, now = ask.services.reports, ask.now
     found = await desk.desk(db, now, now - LATE_SHOWN)
-    all_terminals = await terminals.terminals(db, now)
+    all_terminals = await shown(ask.services.db, ask.services.clock, ask.services.settings, db)
     runs = await log.last_runs(db)
     exceptions = await recon_store.waiting(db, now)
     return show.page(
@@ -48,7 +49,7 @@ async def show_overview(ask: Ask) -> Response[Any]:
         tiles=[*_tiles(found), _exceptions(exceptions), *await _settlement(ask)],
         exceptions_old=exceptions.old,
         today=await desk.sums_since(db, midnight(now)),
-        terminals=[one for one in all_terminals if one.health in (Health.SICK, Health.SLOW, Health.OFF)],
+        unwell=[one for one in all_terminals if one.health in (Health.SICK, Health.SLOW, Health.OFF)],
         terminals_all=len(all_terminals),
         runs=runs,
         stale=not runs or max(run.at for run in runs) < now - AUDIT_STALE_AFTER,
