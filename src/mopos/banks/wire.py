@@ -313,6 +313,7 @@ class _Line(httpcore2.AsyncNetworkStream):
     def may_be_used_again(self, body: bytes) -> None:
         """The answer was read to its end, and this is its body: if nothing else came, the next call may go here."""
         self._is_clean = self._was_only(body) and not self._has_more_under_tls()
+        self._heard = b""
 
     def _was_only(self, body: bytes) -> bool:
         head = _END_OF_HEAD.search(self._heard)

@@ -53,6 +53,8 @@ async def sold_yesterday(stack, shop, many: int) -> list[int]:
     book = stack.folder / "bank-book.jsonl"
     lines = [json.loads(text) for text in book.read_text().splitlines()]
     for line in lines:
+        if "entry" not in line:
+            continue  # a buyer's coming has no time
         line["entry"]["at"] = (datetime.fromisoformat(line["entry"]["at"]) - timedelta(days=1)).isoformat()
     book.write_text("".join(json.dumps(line) + "\n" for line in lines))
     stack.start_bank()
