@@ -153,8 +153,8 @@ async def _by_rule(services: Services, purchase: Purchase, answer: Answer) -> An
 
     Not where the bank may have confirmed it to us: the buyer came back without the bank's no, our only question, which
     confirms, was met by silence, and now the bank knows nothing of it."""
-    is_open = not isinstance(answer, Pending) or purchase.attempt_state == "FAILED"
-    if is_open or services.clock() < over_at(services, purchase):
+    is_told = not isinstance(answer, Pending) or purchase.attempt_state == "FAILED"
+    if is_told or services.clock() < over_at(services, purchase):
         return answer
     if not facts_of(services, purchase).can_inquire and await store.was_silent_of_return(services.db, purchase):
         return Silent("perhaps_confirmed")

@@ -49,6 +49,7 @@ async def after_return(bank: Bank, attempt: Attempt, returned: Returned) -> Answ
         return Pending()
     if returned.claims_paid:
         return await bank.verify(attempt)
-    if bank.facts.can_inquire and not (bank.facts.asks_by_ref and attempt.bank_ref is None):
-        return await ask(bank, attempt)
-    return Declined(returned.reason, returned.code) if returned.code else await ask(bank, attempt)
+    asks_freely = bank.facts.can_inquire and not (bank.facts.asks_by_ref and attempt.bank_ref is None)
+    if returned.code and not asks_freely:
+        return Declined(returned.reason, returned.code)
+    return await ask(bank, attempt)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated
 
@@ -164,17 +163,19 @@ _MASKED_PAN = re.compile(r"[0-9]{6}\*{4,6}[0-9]{4}")
 _STATE = re.compile(r"-?[0-9]{1,4}")
 
 
-def read_return(fields: Mapping[str, str]) -> Returned:
-    """What a browser brought back from whichever terminal. A "paid" without a receipt's number is neither a yes nor a
-    no, and what does not say whose it is is nobody's."""
+def read_return(fields: Mapping[str, str], terminal: str = "") -> Returned:
+    """What a browser brought back; without `terminal` from whichever. A "paid" without a receipt's number is neither a
+    yes nor a no. A return of another terminal, or one that does not say whose it is, is nobody's."""
     said = without_case(fields)
     state = _state(said)
+    # MID is the terminal's number too.
+    is_ours = not terminal or all(said.get(name) in (None, "", terminal) for name in ("mid", "terminalid"))
     return Returned(
-        claims_paid=state == PAID,
+        claims_paid=state == PAID and is_ours,
         bank_ref=matching(_REF, said.get("refnum")) or None,
         masked_pan=matching(_MASKED_PAN, said.get("securepan")),
         # Every return names its order, also that of a cancel; "" is no order's number.
-        order_number=said.get("resnum", ""),
+        order_number=said.get("resnum", "") if is_ours else "",
         token=said.get("token") or None,
         reason=STATES.get(state) or Decline.OTHER,
         code=f"state {state}" if STATES.get(state) else "",
@@ -224,12 +225,7 @@ class Saman:
                 return GARBAGE
 
     def read_return(self, fields: Mapping[str, str]) -> Returned:
-        """A return of another terminal is nobody's."""
-        said = without_case(fields)
-        # MID is the terminal's number too.
-        is_ours = all(said.get(name) in (None, "", self._terminal) for name in ("mid", "terminalid"))
-        returned = read_return(fields)
-        return returned if is_ours else replace(returned, claims_paid=False, order_number="")
+        return read_return(fields, self._terminal)
 
     async def verify(self, attempt: Attempt) -> Confirmed | Declined | Pending | Silent:
         """From a yes on the money is ours; there is no settle. A receipt may be asked about any number of times."""
