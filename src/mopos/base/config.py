@@ -74,7 +74,8 @@ class Settings(BaseSettings):
     ask_again_s: float = Field(
         15.0,
         gt=0,
-        description="The first wait before a silent bank is asked again; it doubles, up to an hour.",
+        description="The first wait before a silent bank is asked again; it doubles, up to an hour, or to a quarter "
+        "of the bank's deadline while it can still confirm.",
     )
     sandbox_url: str = Field("http://127.0.0.1:8001", description="Where the sandbox bank listens.")
     sandbox_terminal: str = Field("10000001", description="Our terminal's number at the sandbox bank.")
