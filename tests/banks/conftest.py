@@ -66,6 +66,13 @@ def start_bank(**options: Any) -> RunningBank:
     return RunningBank(bank.url, bank.running)
 
 
+@pytest.fixture
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    """Whoever speaks to a bank without our connector."""
+    async with httpx2.AsyncClient(trust_env=False, timeout=20) as one:
+        yield one
+
+
 @pytest.fixture(scope="session")
 def shared_bank() -> Iterator[RunningBank]:
     """One bank for all tests that need no other settings."""

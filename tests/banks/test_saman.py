@@ -62,12 +62,6 @@ def started() -> Iterator[Callable[..., Process]]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as one:
-        yield one
-
-
-@pytest.fixture
 async def ours(shared: Process) -> AsyncIterator[Bank]:
     """Our connector to the shared bank."""
     bank = KIND.make(Access(shared.url, KIND.check({"terminal": "2015"}), KIND.facts))

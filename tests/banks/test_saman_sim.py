@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,6 @@ def bank(book: str) -> Iterator[Process]:
     yield one
     if one.is_up:
         one.stop()
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as one:
-        yield one
 
 
 def start(book: str) -> Process:

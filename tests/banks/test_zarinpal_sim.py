@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,6 @@ def start() -> Iterator[Callable[..., Process]]:
             return one
 
         yield begin
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as one:
-        yield one
 
 
 async def ask(client: httpx2.AsyncClient, bank: Process, call: str, **fields: Any) -> dict[str, Any]:
