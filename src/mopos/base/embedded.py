@@ -315,14 +315,13 @@ class EmbeddedServer:
                     _signal(target, number)
             give_up = time.monotonic() + patience
             while time.monotonic() < give_up:
-                if self._is_gone():
+                if self._is_gone(pid):
                     return
                 time.sleep(_POLL_S)
 
-    def _is_gone(self) -> bool:
-        if self._process is not None:
-            return self._process.poll() is not None
-        return not self._pid_file.exists() or self._server_pid() not in self._living()
+    def _is_gone(self, pid: int | None) -> bool:
+        # By the process, not by its pid file, which it removes a moment before it ends.
+        return self._process.poll() is not None if self._process is not None else pid not in self._living()
 
     @property
     def _pid_file(self) -> Path:
